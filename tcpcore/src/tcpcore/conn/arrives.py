@@ -1,0 +1,485 @@
+"""SEGMENT ARRIVES (RFC 9293 section 3.10.7): the RFC's steps, in its order and words, and nothing else.
+
+A segment's numbers are unwrapped at the door (``unwrap_segment``); a step returns False to end processing.
+LISTEN (3.10.7.2) opens a connection, so its steps live here and the listener's queue in ``tcpcore.stack.listener``.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tcpcore.conn import keepalive, recovery, window
+from tcpcore.conn.environment import Environment
+from tcpcore.conn.packets import emit_reset
+from tcpcore.conn.reassembly import OutOfOrder
+from tcpcore.conn.state import (
+    CLOSE_WAIT,
+    CLOSED,
+    CLOSING,
+    ESTABLISHED,
+    FIN_WAIT_1,
+    FIN_WAIT_2,
+    LAST_ACK,
+    LISTEN,
+    RECEIVING,
+    SYN_RECEIVED,
+    SYN_SENT,
+    TIME_WAIT,
+)  # fmt: skip
+from tcpcore.conn.tcb import TIMESTAMP_OPTION, Ready, Tcb
+from tcpcore.errors import ConnectionRefusedError, ConnectionResetError
+from tcpcore.seqnum import unwrap
+from tcpcore.timing import Timer
+from tcpcore.wire.ippacket import IPPacket
+from tcpcore.wire.tcp import ACK, FIN, RST, SYN, URG, Segment
+
+TS_RECENT_LIFETIME: Final = 24 * 86400.0
+"""PAWS does not trust an older TS.Recent (RFC 7323 section 5.5)."""
+
+
+def closed(env: Environment, ip: IPPacket, seg: Segment, now: float) -> None:
+    """3.10.7.1 CLOSED STATE: no connection; answer with a reset (numbers as on the wire), within the rate limit."""
+    if seg.flags & RST:
+        return
+    if not env.reply_limit.allow(now):
+        env.counters.rate_limited += 1
+        return
+    ports = (seg.destination_port, seg.source_port)
+    if seg.flags & ACK:
+        emit_reset(env, ip.destination, ip.source, ports, seg.ack, 0, RST, now)
+    else:
+        emit_reset(env, ip.destination, ip.source, ports, 0, seg.seq + seg.length, RST | ACK, now)
+
+
+def listen(tcb: Tcb, seg: Segment, now: float) -> None:
+    """3.10.7.2 LISTEN STATE, third: ``seg`` is a SYN without ACK or RST, ``tcb`` a new control block in LISTEN."""
+    tcb.irs = seg.seq
+    tcb.rcv_nxt = tcb.rcv_adv = seg.seq + 1
+    _take_syn_options(tcb, seg, now)
+    tcb.snd_wnd = tcb.max_snd_wnd = seg.wnd
+    tcb.snd_wl1 = seg.seq
+    tcb.enter(SYN_RECEIVED)
+    tcb.syn_due = True
+
+
+def unwrap_segment(tcb: Tcb, seg: Segment) -> None:
+    """From the wire's numbers to absolute ones, once."""
+    if tcb.state is not SYN_SENT:
+        seg.seq = unwrap(seg.seq, tcb.rcv_nxt)
+    seg.ack = unwrap(seg.ack, tcb.snd_una)
+    if seg.timestamp is not None and tcb.ts_on:
+        seg.timestamp = unwrap(seg.timestamp, tcb.ts_recent)
+
+
+def segment_arrives(tcb: Tcb, seg: Segment, now: float) -> None:
+    """Process ``seg`` (unwrapped) in every state but CLOSED and LISTEN."""
+    tcb.segments_in += 1
+    keepalive.heard(tcb, now)
+    if tcb.state is SYN_SENT:
+        _syn_sent(tcb, seg, now)
+    else:
+        _otherwise(tcb, seg, now)
+
+
+def _syn_sent(tcb: Tcb, seg: Segment, now: float) -> None:
+    """3.10.7.3 SYN-SENT STATE."""
+    # First, check the ACK bit
+    acceptable = False
+    if seg.flags & ACK:
+        if seg.ack <= tcb.iss or seg.ack > tcb.snd_nxt:
+            if not seg.flags & RST:
+                tcb.reset_seq = seg.ack
+            return
+        acceptable = True
+    # Second, check the RST bit
+    if seg.flags & RST:
+        if acceptable:
+            tcb.finish(ConnectionRefusedError("the peer refused the connection"))
+        return
+    # Third, security: not supported (docs/rfc9293.md)
+    # Fourth, check the SYN bit
+    if not seg.flags & SYN:
+        return  # Fifth: neither SYN nor RST
+    tcb.irs = seg.seq
+    tcb.rcv_nxt = tcb.rcv_adv = seg.seq + 1
+    _take_syn_options(tcb, seg, now)
+    tcb.snd_wnd = tcb.max_snd_wnd = seg.wnd  # the window of a SYN is never scaled (RFC 7323 section 2.2)
+    tcb.snd_wl1, tcb.snd_wl2 = seg.seq, seg.ack
+    if not acceptable:
+        tcb.enter(SYN_RECEIVED)  # simultaneous open
+        tcb.syn_due = True
+        return
+    _syn_acknowledged(tcb, seg, now)
+    tcb.enter(ESTABLISHED)
+    tcb.ack_now = True
+    tcb.notify(Ready.CONNECTED | Ready.WRITABLE)
+    keepalive.rearm(tcb, now)
+    seg.seq += 1  # the SYN is done with; "continue processing at the sixth step"
+    seg.flags &= ~SYN
+    if seg.length:
+        _sixth_check_urg(tcb, seg)
+        _seventh_process_text(tcb, seg, now)
+        _eighth_check_fin(tcb, now)
+
+
+def _otherwise(tcb: Tcb, seg: Segment, now: float) -> None:
+    """3.10.7.4 OTHER STATES."""
+    if not _first_check_sequence(tcb, seg, now):
+        return
+    if not _second_check_rst(tcb, seg, now):
+        return
+    # Third, security: not supported (docs/rfc9293.md)
+    if not _fourth_check_syn(tcb, seg, now):
+        return
+    if not _fifth_check_ack(tcb, seg, now):
+        return
+    if seg.flags & URG:
+        _sixth_check_urg(tcb, seg)
+    _seventh_process_text(tcb, seg, now)
+    _eighth_check_fin(tcb, now)
+
+
+def _first_check_sequence(tcb: Tcb, seg: Segment, now: float) -> bool:
+    """Acceptability (MUST-10..), PAWS (RFC 7323 section 5), then the segment is trimmed to the window."""
+    if tcb.ts_on and not _check_timestamp(tcb, seg, now):
+        return False
+    rcv_nxt, edge = tcb.rcv_nxt, tcb.rcv_adv
+    seq, length = seg.seq, seg.length
+    if length == 0:
+        acceptable = rcv_nxt <= seq < edge or seq == rcv_nxt
+    else:
+        acceptable = seq < edge and seq + length > rcv_nxt
+    if not acceptable and seq == rcv_nxt:
+        # A zero window still takes valid ACKs, URGs and RSTs (MUST-66)
+        seg.payload, seg.flags = b"", seg.flags & ~(SYN | FIN)
+        tcb.ack_now = True
+        tcb.env.drop("beyond-window", now)
+        acceptable = True
+    if not acceptable:
+        _unacceptable(tcb, seg, now)
+        return False
+    if length and (seq < rcv_nxt or seq + length > edge):
+        _trim(tcb, seg)
+    if seg.timestamp is not None and tcb.ts_on and seg.seq <= tcb.last_ack_sent and seg.timestamp >= tcb.ts_recent:
+        tcb.ts_recent, tcb.ts_recent_at = seg.timestamp, now
+    return True
+
+
+def _unacceptable(tcb: Tcb, seg: Segment, now: float) -> None:
+    if seg.flags & RST:
+        return
+    tcb.segments_duplicate += 1
+    if tcb.state is SYN_RECEIVED and seg.flags & SYN and seg.seq == tcb.irs:
+        tcb.syn_due = True  # our SYN,ACK got lost; it acknowledges as well as a bare ACK
+    elif tcb.state is TIME_WAIT and seg.flags & FIN:
+        tcb.ack_now = True  # "Acknowledge it, and restart the 2 MSL timeout"
+        tcb.timers.set(Timer.TIME_WAIT, now, 2 * tcb.config.msl)
+    elif seg.length == 0 and seg.seq != tcb.rcv_nxt - 1:
+        tcb.challenge_ack(now)  # dataless: rate-limited, so that two ends cannot answer each other forever
+    else:
+        tcb.ack_now = True
+
+
+def _check_timestamp(tcb: Tcb, seg: Segment, now: float) -> bool:
+    """R1 of RFC 7323 section 5.3; and section 3.2: segments without the option are dropped once it is agreed."""
+    if seg.flags & RST:
+        return True
+    if seg.timestamp is None:
+        tcb.env.drop("timestamp-missing", now)
+        return False
+    if seg.timestamp < tcb.ts_recent and now - tcb.ts_recent_at < TS_RECENT_LIFETIME:
+        tcb.paws_drops += 1
+        tcb.env.drop("paws", now)
+        tcb.challenge_ack(now)
+        return False
+    return True
+
+
+def _trim(tcb: Tcb, seg: Segment) -> None:
+    """Cut off what lies outside the window (RFC 9293: "tailored so that it begins at RCV.NXT")."""
+    before = tcb.rcv_nxt - seg.seq
+    if before > 0:
+        if seg.flags & SYN:
+            seg.flags &= ~SYN
+            before -= 1
+        seg.payload = seg.payload[before:]
+        seg.seq = tcb.rcv_nxt
+        tcb.ack_now = True  # part of it is a duplicate: the peer may not know
+    beyond = seg.seq + seg.length - tcb.rcv_adv
+    if beyond > 0:
+        tcb.env.counters.drops["beyond-window"] += 1
+        if seg.flags & FIN:
+            seg.flags &= ~FIN
+            beyond -= 1
+        if beyond:
+            seg.payload = seg.payload[:-beyond]
+
+
+def _second_check_rst(tcb: Tcb, seg: Segment, now: float) -> bool:
+    """With RFC 5961 section 3: only a RST exactly at RCV.NXT counts, another one in the window is challenged."""
+    if not seg.flags & RST:
+        return True
+    if seg.seq != tcb.rcv_nxt:
+        tcb.challenge_ack(now)
+        return False
+    if tcb.state is SYN_RECEIVED and tcb.backlog is None:
+        tcb.finish(ConnectionRefusedError("the peer refused the connection"))
+    elif tcb.state in _CLOSING_STATES or tcb.state is SYN_RECEIVED:
+        tcb.finish()
+    else:
+        tcb.rcv_queue.clear()
+        tcb.finish(ConnectionResetError("the peer reset the connection"))
+    return False
+
+
+def _fourth_check_syn(tcb: Tcb, seg: Segment, now: float) -> bool:
+    """With RFC 5961 section 4 ("MUST send an ACK": the RST that answers it is exact)."""
+    if not seg.flags & SYN:
+        return True
+    if tcb.state is SYN_RECEIVED and tcb.backlog is not None:
+        tcb.finish()  # "return this connection to the LISTEN state"
+    else:
+        tcb.challenge_ack(now)
+    return False
+
+
+def _fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
+    if not seg.flags & ACK:
+        return False
+    ack = seg.ack
+    # RFC 5961 section 5: an ACK of something very old is a blind guess
+    if ack > tcb.snd_nxt or ack < tcb.snd_una - tcb.max_snd_wnd:
+        if tcb.out_probe and ack == tcb.snd_nxt + 1:
+            tcb.snd_nxt, tcb.out_probe = ack, False  # the octet of a window probe was taken
+        elif tcb.state is SYN_RECEIVED:
+            tcb.reset_seq = ack
+            return False
+        else:
+            tcb.challenge_ack(now)
+            return False
+    if tcb.state is SYN_RECEIVED and not _complete_handshake(tcb, seg, now):
+        return False
+    if ack > tcb.snd_una:
+        _acknowledged(tcb, seg, now)
+    elif ack == tcb.snd_una and _is_duplicate(tcb, seg):
+        recovery.on_duplicate_ack(tcb, now)
+    if ack >= tcb.snd_una:
+        _update_send_window(tcb, seg, now)
+    return _acknowledges_fin(tcb, now)
+
+
+def _complete_handshake(tcb: Tcb, seg: Segment, now: float) -> bool:
+    """SYN-RECEIVED STATE: only an ACK of our SYN establishes; anything else draws a RST."""
+    if not tcb.snd_una < seg.ack <= tcb.snd_nxt:
+        tcb.reset_seq = seg.ack
+        return False
+    if tcb.backlog is not None and not tcb.backlog.has_room():
+        return False  # the peer will try again; meanwhile our SYN,ACK is retransmitted
+    _syn_acknowledged(tcb, seg, now)
+    tcb.snd_wnd = seg.wnd << (tcb.snd_wscale or 0)
+    tcb.max_snd_wnd = max(tcb.max_snd_wnd, tcb.snd_wnd)
+    tcb.snd_wl1, tcb.snd_wl2 = seg.seq, seg.ack
+    tcb.enter(ESTABLISHED)
+    keepalive.rearm(tcb, now)
+    tcb.notify(Ready.CONNECTED | Ready.WRITABLE)
+    if tcb.backlog is not None:
+        tcb.backlog.established(tcb)
+        tcb.backlog = None
+    if tcb.fin_seq is not None:
+        tcb.enter(FIN_WAIT_1)  # CLOSE was called in SYN-RECEIVED
+    return True
+
+
+def _syn_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
+    """Our SYN arrived: begin sending at ISS + 1."""
+    _measure_rtt(tcb, seg, tcb.iss + 1, now)
+    if tcb.syn_retransmitted and tcb.rtt.srtt is None:
+        tcb.rtt.restart(max(tcb.config.initial_rto, 3.0))  # RFC 6298 section 5.7
+    tcb.snd_una = max(tcb.snd_una, tcb.iss + 1)
+    tcb.send_buffer.start = tcb.snd_una
+    tcb.retransmissions = 0
+    tcb.rtx_nxt = tcb.rtx_end = tcb.recover = tcb.snd_una
+    tcb.snd_sml = tcb.snd_una
+    tcb.timers.clear(Timer.RETRANSMIT)
+
+
+def _acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
+    """SND.UNA < SEG.ACK =< SND.NXT: set SND.UNA <- SEG.ACK, remove what is acknowledged."""
+    ack = seg.ack
+    _measure_rtt(tcb, seg, ack, now)
+    recovery.on_new_ack(tcb, ack, now)
+    before = len(tcb.send_buffer)
+    tcb.snd_una = ack
+    tcb.send_buffer.acknowledge(min(ack, tcb.send_buffer.end))
+    tcb.bytes_acked += before - len(tcb.send_buffer)
+    tcb.retransmissions = tcb.probes_unanswered = 0
+    tcb.rtt.acknowledged()
+    tcb.first_unacked_at = now
+    if tcb.in_flight:
+        tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)  # RFC 6298 section 5.3
+    else:
+        tcb.timers.clear(Timer.RETRANSMIT)
+        tcb.timers.clear(Timer.USER_TIMEOUT)
+    if tcb.unreported_write and len(tcb.send_buffer) <= tcb.config.send_buffer // 2:
+        tcb.unreported_write = False
+        tcb.notify(Ready.WRITABLE)
+
+
+def _is_duplicate(tcb: Tcb, seg: Segment) -> bool:
+    """The five clauses of RFC 5681 section 2."""
+    return (
+        tcb.in_flight > 0
+        and not seg.payload
+        and not seg.flags & (SYN | FIN)
+        and seg.wnd << (tcb.snd_wscale or 0) == tcb.snd_wnd
+    )
+
+
+def _update_send_window(tcb: Tcb, seg: Segment, now: float) -> None:
+    """ "If SND.WL1 < SEG.SEQ, or SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK" ."""
+    if tcb.snd_wl1 < seg.seq or (tcb.snd_wl1 == seg.seq and tcb.snd_wl2 <= seg.ack):
+        tcb.snd_wnd = wnd = seg.wnd << (tcb.snd_wscale or 0)
+        tcb.snd_wl1, tcb.snd_wl2 = seg.seq, seg.ack
+        if wnd > tcb.max_snd_wnd:
+            tcb.max_snd_wnd = wnd
+        if wnd == 0:
+            tcb.retransmissions = 0  # the peer is there, it only has no room (MUST-37)
+        elif tcb.timers.armed(Timer.PERSIST) and wnd >= min(tcb.mss, tcb.max_snd_wnd // 2):
+            tcb.timers.clear(Timer.PERSIST)
+            tcb.rtt.acknowledged()
+    tcb.probes_unanswered = 0
+
+
+def _acknowledges_fin(tcb: Tcb, now: float) -> bool:
+    """The rest of the fifth step: what an ACK of our FIN means in each closing state."""
+    if tcb.fin_seq is None or tcb.snd_una <= tcb.fin_seq:
+        return True
+    if tcb.state is FIN_WAIT_1:
+        tcb.enter(FIN_WAIT_2)
+        if tcb.closed_by_user:
+            tcb.timers.set(Timer.FIN_WAIT_2, now, tcb.config.fin_wait_2_timeout)
+    elif tcb.state is CLOSING:
+        _enter_time_wait(tcb, now)
+        return False
+    elif tcb.state is LAST_ACK:
+        tcb.finish()
+        return False
+    return True
+
+
+def _sixth_check_urg(tcb: Tcb, seg: Segment) -> None:
+    """ "RCV.UP <- max(RCV.UP,SEG.UP)"; the user reads urgent data in line (RFC 6093)."""
+    if seg.flags & URG and tcb.state in RECEIVING:
+        tcb.rcv_up = max(tcb.rcv_up, seg.seq + seg.up)
+
+
+def _seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> None:
+    if tcb.state not in RECEIVING:
+        return  # "This should not occur since a FIN has been received": ignore the text
+    if seg.flags & FIN:
+        tcb.rcv_fin = seg.seq + len(seg.payload)
+        tcb.ack_now = True
+    if not seg.payload:
+        return
+    if tcb.closed_by_user:
+        # Nobody is left to read it: the peer has to know that data was lost (SHLD-3, RFC 2525 section 2.17)
+        tcb.rst_wanted = True
+        tcb.finish(ConnectionResetError("data arrived after CLOSE"))
+        return
+    if seg.seq == tcb.rcv_nxt:
+        _take_in_order(tcb, bytes(seg.payload), now)
+    else:
+        _keep_out_of_order(tcb, seg, now)
+
+
+def _take_in_order(tcb: Tcb, data: bytes, now: float) -> None:
+    _deliver(tcb, data)
+    if tcb.out_of_order is not None:
+        while (more := tcb.out_of_order.pop_from(tcb.rcv_nxt)) is not None:
+            _deliver(tcb, more)
+        if not len(tcb.out_of_order):
+            tcb.out_of_order = None
+        tcb.ack_now = True  # a hole was filled, in part at least (RFC 5681 section 4.2)
+    tcb.last_data_in = now
+    if tcb.rcv_nxt - tcb.last_ack_sent >= 2 * tcb.rcv_mss or tcb.config.delayed_ack == 0.0:
+        tcb.ack_now = True  # every second full-sized segment (MUST-59)
+    elif not tcb.timers.armed(Timer.DELAYED_ACK):
+        tcb.timers.set(Timer.DELAYED_ACK, now, tcb.config.delayed_ack)
+
+
+def _deliver(tcb: Tcb, data: bytes) -> None:
+    tcb.rcv_nxt += len(data)
+    tcb.bytes_in += len(data)
+    if not tcb.read_closed:
+        tcb.rcv_queue.append(data)
+        tcb.notify(Ready.READABLE)
+
+
+def _keep_out_of_order(tcb: Tcb, seg: Segment, now: float) -> None:
+    tcb.ack_now = True  # at once, so that the sender sees duplicate ACKs (RFC 5681 section 4.2)
+    tcb.segments_out_of_order += 1
+    if tcb.out_of_order is None:
+        tcb.out_of_order = OutOfOrder()
+    if len(tcb.out_of_order) >= tcb.config.max_out_of_order:
+        tcb.env.drop("out-of-order-limit", now)
+    elif not tcb.out_of_order.insert(seg.seq, bytes(seg.payload)):
+        tcb.segments_duplicate += 1
+
+
+def _eighth_check_fin(tcb: Tcb, now: float) -> None:
+    """The FIN counts once everything before it is there."""
+    if tcb.rcv_fin is None or tcb.rcv_nxt != tcb.rcv_fin:
+        return
+    tcb.rcv_nxt += 1
+    tcb.rcv_adv = max(tcb.rcv_adv, tcb.rcv_nxt)
+    tcb.ack_now = True
+    tcb.notify(Ready.READABLE)
+    if tcb.state is ESTABLISHED:
+        tcb.enter(CLOSE_WAIT)
+    elif tcb.state is FIN_WAIT_1:
+        tcb.enter(CLOSING)  # were our FIN acknowledged, the fifth step had entered FIN-WAIT-2
+    elif tcb.state is FIN_WAIT_2:
+        _enter_time_wait(tcb, now)
+
+
+def _enter_time_wait(tcb: Tcb, now: float) -> None:
+    """ "Enter the TIME-WAIT state, start the time-wait timer, turn off the other timers"."""
+    tcb.enter(TIME_WAIT)
+    tcb.timers.clear_all()
+    tcb.timers.set(Timer.TIME_WAIT, now, 2 * tcb.config.msl)
+    tcb.notify(Ready.CLOSED)
+
+
+def _measure_rtt(tcb: Tcb, seg: Segment, ack: int, now: float) -> None:
+    """One sample per round trip from the timed segment; after a retransmission, from the echoed timestamp."""
+    if tcb.rtt_seq is not None:
+        if ack >= tcb.rtt_seq:
+            tcb.rtt.sample(now - tcb.rtt_time)
+            tcb.rtt_seq = None
+    elif tcb.ts_on and seg.timestamp_echo:
+        elapsed = (tcb.timestamp_clock(now) - seg.timestamp_echo) & 0xFFFFFFFF
+        if elapsed < 0x80000000:
+            tcb.rtt.sample(elapsed / 1000)
+
+
+def _take_syn_options(tcb: Tcb, seg: Segment, now: float) -> None:
+    """Agree on MSS, window scale and timestamps (RFC 9293 section 3.7.1, RFC 7323 sections 2.2 and 3.2)."""
+    config = tcb.config
+    if seg.mss is not None:
+        tcb.peer_mss = max(seg.mss, 64)  # a tiny MSS is an attack on our packet rate
+    if seg.wscale is not None and config.window_scaling:
+        tcb.snd_wscale = seg.wscale
+        tcb.rcv_wscale = window.wscale_for(config.receive_buffer)
+    else:
+        tcb.snd_wscale = tcb.rcv_wscale = None
+    tcb.ts_on = seg.timestamp is not None and config.timestamps
+    if seg.timestamp is not None and tcb.ts_on:
+        tcb.ts_recent, tcb.ts_recent_at = seg.timestamp, now
+    options = TIMESTAMP_OPTION if tcb.ts_on else 0
+    tcb.mss = min(tcb.peer_mss, tcb.path_mss()) - options
+    tcb.rcv_mss = tcb.own_mss() - options
+    tcb.last_ack_sent = tcb.rcv_nxt
+    tcb.congestion = type(tcb.congestion)(tcb.mss, config.initial_window_segments)
+
+
+_CLOSING_STATES: Final = frozenset({CLOSING, LAST_ACK, TIME_WAIT, CLOSED, LISTEN})

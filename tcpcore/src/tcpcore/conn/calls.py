@@ -1,0 +1,241 @@
+"""User calls (RFC 9293 sections 3.10.1 to 3.10.6): OPEN, SEND, RECEIVE, CLOSE, ABORT, STATUS."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+from tcpcore.conn import keepalive, recovery, window
+from tcpcore.conn.state import (
+    CLOSE_WAIT,
+    CLOSED,
+    ESTABLISHED,
+    FIN_WAIT_1,
+    FIN_WAIT_2,
+    LAST_ACK,
+    LISTEN,
+    OPENING,
+    SENDING,
+    SYN_SENT,
+    TIME_WAIT,
+)
+from tcpcore.conn.tcb import Tcb
+from tcpcore.errors import ConnectionAbortedError, ConnectionClosingError, ConnectionNotExistError
+from tcpcore.seqnum import wrap
+from tcpcore.status import ConnectionStatus, TimerStatus
+from tcpcore.timing import Timer
+
+OPTIONS: Final = frozenset(
+    {
+        "nodelay",
+        "keepalive",
+        "keepalive_idle",
+        "keepalive_interval",
+        "keepalive_count",
+        "linger",
+        "user_timeout",
+        "send_buffer",
+        "receive_buffer",
+        "delayed_ack",
+        "retries",
+        "fin_wait_2_timeout",
+    }
+)
+"""Settings of ``Config`` that a live connection may change."""
+_SYNCHRONISED_OPEN: Final = frozenset({ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, CLOSE_WAIT})
+
+
+def open_active(tcb: Tcb) -> None:
+    """3.10.1 OPEN, active: a SYN is due."""
+    if tcb.config.window_scaling:
+        tcb.rcv_wscale = window.wscale_for(tcb.config.receive_buffer)
+    tcb.enter(SYN_SENT)
+    tcb.syn_due = True
+    tcb.env.counters.active_opens += 1
+    tcb.touch()
+
+
+def send(tcb: Tcb, data: bytes | memoryview) -> int:
+    """3.10.2 SEND: bytes taken, 0 when the buffer is full."""
+    if tcb.state is CLOSED:
+        raise tcb.error or ConnectionNotExistError("connection does not exist")
+    if tcb.fin_seq is not None or (tcb.state not in SENDING and tcb.state not in OPENING):
+        raise ConnectionClosingError("connection closing")
+    room = tcb.config.send_buffer - len(tcb.send_buffer)
+    if room <= 0:
+        tcb.unreported_write = True
+        return 0
+    if len(data) > room:
+        data = data[:room]
+        tcb.unreported_write = True
+    if data:
+        tcb.send_buffer.append(data)
+        tcb.touch()
+    return len(data)
+
+
+def receive(tcb: Tcb, max_bytes: int) -> bytes | None:
+    """3.10.3 RECEIVE: ``None`` when there is nothing yet, ``b""`` at the end of the stream."""
+    if tcb.rcv_queue.length:
+        data = tcb.rcv_queue.take(max_bytes)
+        if tcb.state in _SYNCHRONISED_OPEN and tcb.rcv_fin is None and window.update_is_worthwhile(tcb):
+            tcb.ack_now = True
+            tcb.touch()
+        return data
+    if tcb.read_closed or (tcb.rcv_fin is not None and tcb.rcv_nxt > tcb.rcv_fin):
+        return b""
+    if tcb.state is CLOSED:
+        if tcb.error is not None:
+            raise tcb.error
+        return b""
+    return None
+
+
+def shutdown(tcb: Tcb) -> None:
+    """3.10.4 CLOSE, as the RFC means it: no more SENDs, the FIN follows what is queued; RECEIVE goes on."""
+    if tcb.state is CLOSED:
+        raise tcb.error or ConnectionNotExistError("connection does not exist")
+    if tcb.fin_seq is not None:
+        return
+    if tcb.state is SYN_SENT:
+        tcb.finish(ConnectionClosingError("closed while opening"))
+        return
+    tcb.fin_seq = tcb.send_buffer.end
+    if tcb.state is ESTABLISHED:
+        tcb.enter(FIN_WAIT_1)
+    elif tcb.state is CLOSE_WAIT:
+        tcb.enter(LAST_ACK)
+    tcb.touch()  # in SYN-RECEIVED: "queue for processing after entering ESTABLISHED state"
+
+
+def close(tcb: Tcb, now: float) -> None:
+    """Sockets' close: nobody will read. Unread data is answered with RST (RFC 2525 section 2.17, SHLD-3)."""
+    if tcb.closed_by_user:
+        return
+    tcb.closed_by_user = True
+    if tcb.state is CLOSED:
+        return
+    unread = tcb.rcv_queue.length > 0
+    tcb.rcv_queue.clear()
+    if tcb.state is not TIME_WAIT and (unread or tcb.config.linger == 0.0):
+        _reset(tcb)
+        return
+    shutdown(tcb)
+    if tcb.state is FIN_WAIT_2:
+        tcb.timers.set(Timer.FIN_WAIT_2, now, tcb.config.fin_wait_2_timeout)
+        tcb.touch()
+
+
+def abort(tcb: Tcb) -> None:
+    """3.10.5 ABORT: RST to the peer, everything queued is dropped."""
+    tcb.closed_by_user = True
+    tcb.rcv_queue.clear()
+    if tcb.state is not CLOSED:
+        _reset(tcb)
+
+
+def close_read(tcb: Tcb) -> None:
+    """BSD's shutdown of the reading side: what waits and what comes is dropped, but acknowledged."""
+    tcb.read_closed = True
+    tcb.rcv_queue.clear()
+
+
+def set_option(tcb: Tcb, name: str, value: Any, now: float) -> None:
+    """Change one of ``OPTIONS``, at once. Raises ``ValueError`` on an unknown name or a value out of range."""
+    if name not in OPTIONS:
+        raise ValueError(f"no option {name!r}; there are {', '.join(sorted(OPTIONS))}")
+    tcb.config = replace(tcb.config, **{name: value})
+    if name.startswith("keepalive"):
+        tcb.keepalive_probes = 0
+        keepalive.rearm(tcb, now)
+    elif name == "user_timeout":
+        tcb.timers.clear(Timer.USER_TIMEOUT)
+        if value is not None and tcb.in_flight:
+            tcb.timers.set(Timer.USER_TIMEOUT, now, max(tcb.first_unacked_at + value - now, 0.0))
+    tcb.touch()
+
+
+def status(tcb: Tcb, now: float) -> ConnectionStatus:
+    """3.10.6 STATUS."""
+    rtt = tcb.rtt
+    return ConnectionStatus(
+        local_address=tcb.local[0],
+        local_port=tcb.local[1],
+        remote_address=tcb.remote[0],
+        remote_port=tcb.remote[1],
+        state=str(tcb.state),
+        age=now - tcb.opened_at,
+        recv_q=tcb.rcv_queue.length,
+        send_q=len(tcb.send_buffer),
+        snd_una=wrap(tcb.snd_una),
+        snd_nxt=wrap(tcb.snd_nxt),
+        snd_wnd=tcb.snd_wnd,
+        snd_up=wrap(tcb.snd_up),
+        snd_wl1=wrap(tcb.snd_wl1),
+        snd_wl2=wrap(tcb.snd_wl2),
+        iss=wrap(tcb.iss),
+        rcv_nxt=wrap(tcb.rcv_nxt),
+        rcv_wnd=tcb.rcv_wnd,
+        rcv_up=wrap(tcb.rcv_up),
+        irs=wrap(tcb.irs),
+        mss=tcb.mss,
+        timestamps=tcb.ts_on,
+        snd_wscale=tcb.snd_wscale,
+        rcv_wscale=tcb.rcv_wscale,
+        nodelay=tcb.config.nodelay,
+        keepalive=tcb.config.keepalive,
+        cwnd=tcb.congestion.cwnd,
+        ssthresh=tcb.congestion.ssthresh,
+        congestion_control=tcb.congestion.name,
+        congestion_state=recovery.state_name(tcb),
+        srtt=rtt.srtt,
+        rttvar=rtt.rttvar,
+        min_rtt=rtt.min_rtt,
+        rto=rtt.rto,
+        in_flight=tcb.in_flight,
+        out_of_order=_ranges(tcb),
+        send_buffer=tcb.config.send_buffer,
+        receive_buffer=tcb.config.receive_buffer,
+        timers=_timers(tcb, now),
+        keepalive_probes=tcb.keepalive_probes,
+        retransmissions=tcb.retransmissions,
+        error=str(tcb.error) if tcb.error is not None else None,
+        segments_in=tcb.segments_in,
+        segments_out=tcb.segments_out,
+        bytes_in=tcb.bytes_in,
+        bytes_out=tcb.bytes_out,
+        bytes_acked=tcb.bytes_acked,
+        segments_retransmitted=tcb.segments_retransmitted,
+        bytes_retransmitted=tcb.bytes_retransmitted,
+        duplicate_acks_in=tcb.duplicate_acks_in,
+        segments_out_of_order=tcb.segments_out_of_order,
+        segments_duplicate=tcb.segments_duplicate,
+        window_probes_out=tcb.window_probes_out,
+        challenge_acks_out=tcb.challenge_acks_out,
+        paws_drops=tcb.paws_drops,
+        last_data_in=None if tcb.last_data_in is None else now - tcb.last_data_in,
+        last_data_out=None if tcb.last_data_out is None else now - tcb.last_data_out,
+    )
+
+
+def _ranges(tcb: Tcb) -> tuple[tuple[int, int], ...]:
+    if tcb.out_of_order is None:
+        return ()
+    return tuple((wrap(left), wrap(right)) for left, right in tcb.out_of_order.ranges())
+
+
+def _timers(tcb: Tcb, now: float) -> tuple[TimerStatus, ...]:
+    result = []
+    for timer in Timer:
+        if tcb.timers.armed(timer):
+            deadline, duration = tcb.timers.deadline(timer), tcb.timers.duration(timer)
+            if timer is Timer.KEEPALIVE and not tcb.keepalive_probes:
+                # The timer is lazy: what counts is when the peer was last heard
+                deadline, duration = keepalive.due(tcb, now), tcb.config.keepalive_idle
+            result.append(TimerStatus(str(timer), max(deadline - now, 0.0), duration))
+    return tuple(result)
+
+
+def _reset(tcb: Tcb) -> None:
+    tcb.rst_wanted = tcb.state not in (SYN_SENT, LISTEN, TIME_WAIT)
+    tcb.finish(ConnectionAbortedError("connection aborted by the user"))

@@ -1,0 +1,117 @@
+"""What a connection shares with its stack: counters, limits, the observer, and the queues it puts itself into."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections import Counter
+from typing import TYPE_CHECKING, Protocol
+
+from tcpcore.config import Config, LinkCapabilities
+
+if TYPE_CHECKING:
+    from tcpcore.conn.state import State
+    from tcpcore.conn.tcb import Tcb
+    from tcpcore.timing import Timer
+    from tcpcore.wire.packet import Packet
+    from tcpcore.wire.tcp import Segment
+
+
+class Observer(Protocol):
+    """What ``Stack.observe`` delivers to. ``tcb`` is ``None`` for packets that belong to no connection."""
+
+    def segment_sent(self, tcb: Tcb | None, packet: Packet, now: float) -> None:
+        """A TCP packet goes to the link; it may be a super-segment that the link cuts."""
+
+    def segment_received(self, tcb: Tcb | None, segment: Segment, now: float) -> None:
+        """A valid TCP segment came in; sequence numbers are those of the wire."""
+
+    def segment_dropped(self, reason: str, now: float) -> None:
+        """A packet was dropped; ``reason`` is a key of ``StackStatistics.drops``."""
+
+    def state_changed(self, tcb: Tcb, old: State, new: State) -> None:
+        """The connection took an arrow of Figure 5."""
+
+    def timer_fired(self, tcb: Tcb, timer: Timer, now: float) -> None:
+        """A timer expired."""
+
+    def congestion_event(self, tcb: Tcb, event: str, now: float) -> None:
+        """Loss was found: ``event`` is ``fast-retransmit``, ``recovered`` or ``timeout``."""
+
+
+class Counters:
+    """Running totals of a stack; ``StackStatistics`` says what they mean."""
+
+    __slots__ = (
+        "active_opens", "attempt_fails", "curr_estab", "drops", "estab_resets", "icmp_in_errors", "icmp_in_msgs",
+        "icmp_out_msgs", "in_errs", "in_segs", "ip_in_addr_errors", "ip_in_hdr_errors", "ip_in_receives",
+        "ip_in_unknown_protos", "ip_out_requests", "ip_reassembly_fails", "listen_drops", "listen_overflows",
+        "out_rsts", "out_segs", "passive_opens", "rate_limited", "retrans_segs",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.active_opens = self.passive_opens = self.attempt_fails = self.estab_resets = self.curr_estab = 0
+        self.in_segs = self.out_segs = self.retrans_segs = self.in_errs = self.out_rsts = 0
+        self.listen_overflows = self.listen_drops = self.rate_limited = 0
+        self.ip_in_receives = self.ip_out_requests = self.ip_in_hdr_errors = self.ip_in_addr_errors = 0
+        self.ip_in_unknown_protos = self.ip_reassembly_fails = 0
+        self.icmp_in_msgs = self.icmp_out_msgs = self.icmp_in_errors = 0
+        self.drops: Counter[str] = Counter()
+
+
+class RateLimit:
+    """At most ``rate`` events in each second (RFC 5961 section 7)."""
+
+    __slots__ = ("_count", "_rate", "_until")
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._count = 0
+        self._until = 0.0
+
+    def allow(self, now: float) -> bool:
+        """Whether one more event may happen at ``now``; it is counted if so."""
+        if now >= self._until:
+            self._until = now + 1.0
+            self._count = 0
+        self._count += 1
+        return self._count <= self._rate
+
+
+class Environment:
+    """Shared by all connections of one stack."""
+
+    __slots__ = (
+        "capabilities", "challenge_limit", "config", "counters", "identification", "observer", "outbox", "pending",
+        "ready", "reply_limit", "rng", "secret",
+    )  # fmt: skip
+
+    def __init__(self, config: Config, capabilities: LinkCapabilities, rng: random.Random, secret: bytes) -> None:
+        self.config = config
+        self.capabilities = capabilities
+        self.rng = rng
+        self.secret = secret
+        self.counters = Counters()
+        self.observer: Observer | None = None
+        self.challenge_limit = RateLimit(config.challenge_ack_rate)
+        self.reply_limit = RateLimit(config.icmp_rate)
+        self.identification = rng.getrandbits(16)
+        self.outbox: list[Packet] = []
+        self.pending: list[Tcb] = []
+        self.ready: list[Tcb] = []
+
+    def drop(self, reason: str, now: float) -> None:
+        """Count a dropped packet and tell the observer."""
+        self.counters.drops[reason] += 1
+        if self.observer is not None:
+            self.observer.segment_dropped(reason, now)
+
+    def keyed_hash(self, data: bytes, size: int) -> int:
+        """A ``size`` byte number that only the holder of the secret can predict (RFC 6528, 6056, 7323)."""
+        return int.from_bytes(hashlib.blake2b(data, key=self.secret, digest_size=size).digest(), "big")
+
+    def next_identification(self, count: int) -> int:
+        """The first of ``count`` fresh IPv4 identifications (RFC 6864)."""
+        first = self.identification
+        self.identification = (first + count) & 0xFFFF
+        return first

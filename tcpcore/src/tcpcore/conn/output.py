@@ -1,0 +1,175 @@
+"""What may be sent now (RFC 9293 sections 3.7.4, 3.8): the only place that builds segments of a connection.
+
+Arrivals, user calls and timeouts leave their wishes on the control block; ``output`` reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from tcpcore.conn import window
+from tcpcore.conn.packets import emit, segment_options, syn_options
+from tcpcore.conn.state import CLOSED, LISTEN, OPENING, SYN_SENT, TIME_WAIT
+from tcpcore.conn.tcb import FIXED_HEADERS, Tcb
+from tcpcore.timing import Timer
+from tcpcore.wire.packet import Buffer
+from tcpcore.wire.tcp import ACK, FIN, PSH, RST, SYN
+
+JOIN_ABOVE: Final = 16
+"""More payload pieces than this are copied into one: gathering them in a system call would cost more."""
+
+
+def output(tcb: Tcb, now: float) -> None:
+    """Send what is due and allowed."""
+    if tcb.reset_seq is not None:
+        emit(tcb, tcb.reset_seq, 0, RST, 0, now)
+        tcb.reset_seq = None
+    if tcb.rst_wanted:
+        tcb.rst_wanted = False
+        emit(tcb, tcb.snd_nxt, tcb.rcv_nxt, RST | ACK, 0, now, segment_options(tcb, now))
+    if tcb.state is CLOSED or tcb.state is LISTEN:
+        return
+    if tcb.state in OPENING:
+        if tcb.syn_due:
+            _send_syn(tcb, now)
+    elif tcb.state is not TIME_WAIT:
+        _retransmit(tcb, now)
+        _send_new(tcb, now)
+        if tcb.probe_now:
+            _send_probe(tcb, now)
+    if tcb.ack_now:
+        _send_segment(tcb, tcb.snd_nxt, ACK, 0, now)
+
+
+def _send_syn(tcb: Tcb, now: float) -> None:
+    tcb.syn_due = False
+    flags = SYN if tcb.state is SYN_SENT else SYN | ACK
+    again = tcb.snd_nxt > tcb.iss
+    tcb.snd_nxt = tcb.iss + 1
+    if again:
+        tcb.syn_retransmitted = True
+        tcb.segments_retransmitted += 1
+        tcb.env.counters.retrans_segs += 1
+        if tcb.backlog is not None:
+            tcb.backlog.syn_ack_retransmitted()
+    else:
+        tcb.rtt_seq, tcb.rtt_time = tcb.snd_nxt, now
+        tcb.first_unacked_at = now
+        tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)
+    ack = tcb.rcv_nxt if flags & ACK else 0
+    emit(tcb, tcb.iss, ack, flags, window.offer(tcb, syn=True), now, syn_options(tcb, flags, now))
+    _acknowledged(tcb)
+
+
+def _retransmit(tcb: Tcb, now: float) -> None:
+    """Send again from ``rtx_nxt`` up to ``rtx_end``, as the congestion window allows."""
+    while tcb.rtx_nxt < tcb.rtx_end and tcb.rtx_nxt - tcb.snd_una < tcb.congestion.cwnd:
+        seq = tcb.rtx_nxt
+        edge = max(tcb.snd_una + tcb.snd_wnd, seq + 1)  # one octet at least, to learn of a window that shrank
+        length = min(min(tcb.rtx_end, tcb.send_buffer.end) - seq, tcb.mss, edge - seq)
+        flags = ACK
+        if tcb.fin_seq == seq + length and tcb.snd_nxt > tcb.fin_seq:
+            flags |= FIN
+        _send_segment(tcb, seq, flags, length, now)
+        tcb.rtx_nxt = seq + length + (flags & FIN)
+        tcb.segments_retransmitted += 1
+        tcb.bytes_retransmitted += length
+        tcb.env.counters.retrans_segs += 1
+        tcb.rtt_seq = None  # Karn's algorithm (RFC 6298 section 3)
+
+
+def _send_new(tcb: Tcb, now: float) -> None:
+    """Send what was never sent: all the window and SWS avoidance allow, then the FIN."""
+    if tcb.rtx_nxt < tcb.rtx_end:
+        return
+    limit = _largest_segment(tcb)
+    while (unsent := tcb.send_buffer.end - tcb.snd_nxt) > 0:
+        length = _allowed(tcb, unsent, limit)
+        if length <= 0:
+            if not tcb.in_flight and not tcb.timers.armed(Timer.PERSIST):
+                tcb.timers.set(Timer.PERSIST, now, tcb.rtt.rto)
+            return
+        flags = ACK
+        if length == unsent:
+            flags |= PSH | (FIN if tcb.fin_seq is not None else 0)
+        _send_text(tcb, flags, length, now)
+    if tcb.fin_seq is not None and tcb.snd_nxt == tcb.fin_seq:
+        _send_text(tcb, ACK | FIN, 0, now)
+
+
+def _send_text(tcb: Tcb, flags: int, length: int, now: float) -> None:
+    seq = tcb.snd_nxt
+    if not tcb.in_flight:
+        tcb.first_unacked_at = now
+    tcb.snd_nxt = seq + length + (flags & FIN)
+    tcb.out_probe = False
+    if length % tcb.mss:
+        tcb.snd_sml = tcb.snd_nxt
+    tcb.bytes_out += length
+    tcb.last_data_out = now
+    if tcb.rtt_seq is None:
+        tcb.rtt_seq, tcb.rtt_time = tcb.snd_nxt, now
+    tcb.timers.clear(Timer.PERSIST)
+    if not tcb.timers.armed(Timer.RETRANSMIT):
+        tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)
+    if tcb.config.user_timeout is not None and not tcb.timers.armed(Timer.USER_TIMEOUT):
+        tcb.timers.set(Timer.USER_TIMEOUT, now, tcb.config.user_timeout)
+    _send_segment(tcb, seq, flags, length, now)
+
+
+def _allowed(tcb: Tcb, unsent: int, limit: int) -> int:
+    """Bytes that may leave as one segment: SWS avoidance of the sender (RFC 9293 section 3.8.6.2.1)."""
+    usable = tcb.snd_una + tcb.snd_wnd - tcb.snd_nxt
+    room = min(usable, tcb.congestion.cwnd - tcb.in_flight)
+    length = min(unsent, room, limit)
+    if length == unsent:
+        tail = length % tcb.mss
+        if tail and not _may_send_small(tcb):
+            return length - tail
+        return length
+    if length >= tcb.mss:
+        return length - length % tcb.mss
+    # (3): a fraction of the largest window, when the window is small for good
+    if 0 < length == usable and 2 * length >= tcb.max_snd_wnd:
+        return length
+    return 0
+
+
+def _may_send_small(tcb: Tcb) -> bool:
+    """Nagle's algorithm as refined by Minshall: hold a small segment back only behind another small one."""
+    return tcb.config.nodelay or tcb.fin_seq is not None or tcb.snd_sml <= tcb.snd_una
+
+
+def _largest_segment(tcb: Tcb) -> int:
+    link = tcb.env.capabilities
+    if not link.segmentation_offload:
+        return tcb.mss
+    room = link.max_packet - FIXED_HEADERS[tcb.version] - 40
+    return max(room - room % tcb.mss, tcb.mss)
+
+
+def _send_probe(tcb: Tcb, now: float) -> None:
+    """A zero-window probe: one octet of new data (MUST-36); or, with nothing to send, an old sequence number."""
+    tcb.probe_now = False
+    if tcb.send_buffer.end > tcb.snd_nxt:
+        tcb.out_probe = True
+        tcb.window_probes_out += 1
+        _send_segment(tcb, tcb.snd_nxt, ACK, 1, now)
+    else:
+        _send_segment(tcb, tcb.snd_nxt - 1, ACK, 0, now)
+
+
+def _send_segment(tcb: Tcb, seq: int, flags: int, length: int, now: float) -> None:
+    payload: Sequence[Buffer] = tcb.send_buffer.pieces(seq, length) if length else ()
+    if len(payload) > JOIN_ABOVE:
+        payload = (b"".join(payload),)
+    emit(tcb, seq, tcb.rcv_nxt, flags, window.offer(tcb), now, segment_options(tcb, now), payload, length)
+    _acknowledged(tcb)
+
+
+def _acknowledged(tcb: Tcb) -> None:
+    """The segment that left carried the ACK that was due."""
+    tcb.ack_now = False
+    tcb.last_ack_sent = tcb.rcv_nxt
+    tcb.timers.clear(Timer.DELAYED_ACK)

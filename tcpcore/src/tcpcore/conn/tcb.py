@@ -1,0 +1,269 @@
+"""The transmission control block (RFC 9293 section 3.3.1): the state that all procedures of a connection share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from tcpcore.config import Config
+from tcpcore.conn.congestion.reno import Reno
+from tcpcore.conn.reassembly import OutOfOrder, ReceiveQueue
+from tcpcore.conn.rtt import RttEstimator
+from tcpcore.conn.sendbuffer import SendBuffer
+from tcpcore.conn.state import CLOSE_WAIT, CLOSED, ESTABLISHED, OPENING, State
+from tcpcore.timing import TimerTable
+
+if TYPE_CHECKING:
+    from tcpcore.conn.congestion.base import CongestionControl
+    from tcpcore.conn.environment import Environment
+    from tcpcore.errors import TCPError
+
+DEFAULT_MSS: Final = {4: 536, 6: 1220}
+"""RFC 9293 MUST-15."""
+FIXED_HEADERS: Final = {4: 40, 6: 60}
+"""IP and TCP header without options."""
+TIMESTAMP_OPTION: Final = 12
+"""Bytes of a timestamp option with its padding."""
+
+
+class Ready:
+    """Bits of ``take_ready``."""
+
+    READABLE: Final = 1
+    WRITABLE: Final = 2
+    CONNECTED: Final = 4
+    CLOSED: Final = 8
+    ERROR: Final = 16
+
+
+class Backlog(Protocol):
+    """The passive side of a connection in SYN-RECEIVED: the listener it came from."""
+
+    def has_room(self) -> bool:
+        """Whether the accept queue takes one more; counted when it does not."""
+
+    def established(self, tcb: Tcb) -> None:
+        """The handshake is complete: move ``tcb`` from the half-open to the accept queue."""
+
+    def syn_ack_retransmitted(self) -> None:
+        """Count one."""
+
+    def gone(self, tcb: Tcb) -> None:
+        """``tcb`` ended before the user accepted it."""
+
+
+class Tcb:
+    """Variables named as in the RFC; sequence numbers are absolute (``tcpcore.seqnum``)."""
+
+    __slots__ = (
+        "ack_now", "backlog", "bytes_acked", "bytes_in", "bytes_out", "bytes_retransmitted", "challenge_acks_out",
+        "closed_by_user", "config", "congestion", "dup_acks", "duplicate_acks_in", "env", "error", "fin_seq",
+        "first_unacked_at", "in_recovery", "irs", "iss", "keepalive_probes", "last_ack_sent", "last_data_in",
+        "last_data_out", "last_received", "local", "local_packed", "max_snd_wnd", "mss", "opened_at",
+        "out_of_order", "out_probe", "owner", "paws_drops", "peer_mss", "pending", "probe_now", "probes_unanswered",
+        "pseudo_sum", "rcv_adv", "rcv_fin", "rcv_mss", "rcv_nxt", "rcv_queue", "rcv_up", "rcv_wscale", "read_closed",
+        "ready", "recover", "remote", "remote_packed", "reset_seq", "retransmissions", "rst_wanted", "rtt", "rtt_seq",
+        "rtt_time", "rtx_end", "rtx_nxt", "scheduled", "segments_duplicate", "segments_in", "segments_out",
+        "segments_out_of_order", "segments_retransmitted", "send_buffer", "snd_nxt", "snd_sml", "snd_una", "snd_up",
+        "snd_wl1", "snd_wl2", "snd_wnd", "snd_wscale", "state", "syn_due", "syn_retransmitted", "timers", "ts_offset",
+        "ts_on", "ts_recent", "ts_recent_at", "unreported_write", "version", "window_probes_out",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        env: Environment,
+        local: tuple[str, int],
+        remote: tuple[str, int],
+        local_packed: bytes,
+        remote_packed: bytes,
+        iss: int,
+        ts_offset: int,
+        now: float,
+        backlog: Backlog | None = None,
+        config: Config | None = None,
+    ) -> None:
+        self.env = env
+        self.config = config or env.config
+        self.owner: Any = None
+        """Free for the driver."""
+        self.backlog = backlog
+        self.local = local
+        self.remote = remote
+        self.local_packed = local_packed
+        self.remote_packed = remote_packed
+        self.version = 4 if len(local_packed) == 4 else 6
+        self.pseudo_sum: int | None = None
+        """Sum over the addresses, once computed."""
+        self.state = CLOSED
+        self.error: TCPError | None = None
+        self.opened_at = now
+
+        # Send sequence space
+        self.iss = iss
+        self.snd_una = iss
+        self.snd_nxt = iss
+        self.snd_wnd = 0
+        self.snd_up = iss
+        self.snd_wl1 = 0
+        self.snd_wl2 = 0
+        self.max_snd_wnd = 0
+        """The largest window the peer ever offered (RFC 9293 section 3.8.6.2.1)."""
+        self.snd_sml = iss
+        """End of the last small segment sent: Nagle holds another back until it is acknowledged."""
+        self.send_buffer = SendBuffer(iss + 1)
+        self.fin_seq: int | None = None
+        """Sequence number of our FIN, once the user closed."""
+
+        # Receive sequence space
+        self.irs = 0
+        self.rcv_nxt = 0
+        self.rcv_adv = 0
+        """Right edge of the window we offered: RCV.WND is ``rcv_adv - rcv_nxt``."""
+        self.rcv_up = 0
+        self.rcv_fin: int | None = None
+        """Sequence number of the peer's FIN, once seen."""
+        self.last_ack_sent = 0
+        self.rcv_queue = ReceiveQueue()
+        self.out_of_order: OutOfOrder | None = None
+
+        # Options (RFC 9293 section 3.7.1, RFC 7323)
+        self.peer_mss = DEFAULT_MSS[self.version]
+        self.rcv_mss = self.own_mss()
+        self.mss = min(self.peer_mss, self.rcv_mss)
+        """Effective send MSS, options of each segment taken off."""
+        self.snd_wscale: int | None = None
+        self.rcv_wscale: int | None = None
+        self.ts_on = False
+        self.ts_offset = ts_offset
+        self.ts_recent = 0
+        self.ts_recent_at = now
+
+        # Round-trip time, congestion, recovery
+        self.rtt = RttEstimator(self.config.initial_rto, self.config.min_rto, self.config.max_rto)
+        self.rtt_seq: int | None = None
+        """An ACK of this number ends the measurement begun at ``rtt_time``."""
+        self.rtt_time = now
+        self.congestion: CongestionControl = Reno(self.mss, self.config.initial_window_segments)
+        self.dup_acks = 0
+        self.in_recovery = False
+        self.recover = iss
+        self.rtx_nxt = iss
+        self.rtx_end = iss
+        """``rtx_nxt`` to ``rtx_end`` must be sent again."""
+        self.retransmissions = 0
+        """Timeouts in a row without progress."""
+        self.first_unacked_at = now
+        self.syn_retransmitted = False
+
+        # What arrivals, calls and timeouts ask of output
+        self.ack_now = False
+        self.syn_due = False
+        self.reset_seq: int | None = None
+        """Answer with ``<SEQ=reset_seq><CTL=RST>``."""
+        self.rst_wanted = False
+        self.probe_now = False
+        """A zero-window or keepalive probe is due."""
+        self.out_probe = False
+        """An octet beyond SND.NXT was sent as a probe; its acknowledgement moves SND.NXT."""
+        self.closed_by_user = False
+        """CLOSE was called: nobody reads any more."""
+        self.read_closed = False
+        self.unreported_write = False
+        """SEND would have blocked: tell when there is room again."""
+
+        # Keepalive and probes
+        self.last_received = now
+        self.keepalive_probes = 0
+        self.probes_unanswered = 0
+
+        # Timers and queues of the stack
+        self.timers = TimerTable()
+        self.scheduled: float | None = None
+        """When the stack looks at the timers next."""
+        self.pending = False
+        self.ready = 0
+
+        # Counters
+        self.segments_in = self.segments_out = self.bytes_in = self.bytes_out = self.bytes_acked = 0
+        self.segments_retransmitted = self.bytes_retransmitted = 0
+        self.duplicate_acks_in = self.segments_out_of_order = self.segments_duplicate = 0
+        self.window_probes_out = self.challenge_acks_out = self.paws_drops = 0
+        self.last_data_in: float | None = None
+        self.last_data_out: float | None = None
+
+    @property
+    def rcv_wnd(self) -> int:
+        """RCV.WND."""
+        return self.rcv_adv - self.rcv_nxt
+
+    @property
+    def in_flight(self) -> int:
+        """Sequence numbers sent and not acknowledged."""
+        return self.snd_nxt - self.snd_una
+
+    def own_mss(self) -> int:
+        """The MSS we announce (RFC 9293 section 3.7.1: MTU less fixed headers, options not counted)."""
+        limit = self.path_mss()
+        return min(self.config.mss or limit, limit)
+
+    def path_mss(self) -> int:
+        """What fits the link's MTU, options not counted."""
+        return self.env.capabilities.mtu - FIXED_HEADERS[self.version]
+
+    def timestamp_clock(self, now: float) -> int:
+        """TSval: milliseconds, from an offset of this connection's own (RFC 7323 section 5.4)."""
+        return (int(now * 1000) + self.ts_offset) & 0xFFFFFFFF
+
+    def touch(self) -> None:
+        """Ask the stack to run output for this connection and to look at its timers."""
+        if not self.pending:
+            self.pending = True
+            self.env.pending.append(self)
+
+    def notify(self, bits: int) -> None:
+        """Set ready bits; the stack's ready list gets the connection once."""
+        if not self.ready:
+            self.env.ready.append(self)
+        self.ready |= bits
+
+    def enter(self, state: State) -> None:
+        """Take an arrow of Figure 5."""
+        old = self.state
+        if old is state:
+            return
+        self.state = state
+        counters = self.env.counters
+        if state is ESTABLISHED:
+            counters.curr_estab += 1
+        elif old in _CURRENT and state not in _CURRENT:
+            counters.curr_estab -= 1
+        if self.env.observer is not None:
+            self.env.observer.state_changed(self, old, state)
+
+    def finish(self, error: TCPError | None = None) -> None:
+        """Enter CLOSED: timers stop, buffers go, the user is told of ``error``."""
+        opening, state = self.state in OPENING, self.state
+        self.timers.clear_all()
+        self.error = self.error or error
+        self.send_buffer = SendBuffer(self.snd_nxt)
+        self.out_of_order = None
+        if opening:
+            self.env.counters.attempt_fails += 1
+        elif error is not None and state in _CURRENT:
+            self.env.counters.estab_resets += 1
+        self.enter(CLOSED)
+        if self.backlog is not None:
+            self.backlog.gone(self)
+            self.backlog = None
+        self.notify(Ready.CLOSED | Ready.READABLE | Ready.WRITABLE | (Ready.ERROR if error else 0))
+        self.touch()
+
+    def challenge_ack(self, now: float) -> None:
+        """Answer with an ACK, if the limit of RFC 5961 section 7 allows."""
+        if self.env.challenge_limit.allow(now):
+            self.ack_now = True
+            self.challenge_acks_out += 1
+        else:
+            self.env.counters.rate_limited += 1
+
+
+_CURRENT: Final = frozenset({ESTABLISHED, CLOSE_WAIT})

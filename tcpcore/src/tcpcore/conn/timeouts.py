@@ -1,0 +1,87 @@
+"""Timeouts (RFC 9293 section 3.10.8), with those of RFC 6298, of window probes and of delayed ACKs."""
+
+from __future__ import annotations
+
+from tcpcore.conn import keepalive, recovery
+from tcpcore.conn.state import FIN_WAIT_2, OPENING, SYN_SENT
+from tcpcore.conn.tcb import Tcb
+from tcpcore.errors import ConnectionTimeoutError
+from tcpcore.timing import Timer
+
+
+def expire(tcb: Tcb, now: float) -> None:
+    """Fire every timer that is due."""
+    for timer in tcb.timers.pop_expired(now):
+        if tcb.env.observer is not None:
+            tcb.env.observer.timer_fired(tcb, timer, now)
+        _HANDLERS[timer](tcb, now)
+
+
+def _retransmit(tcb: Tcb, now: float) -> None:
+    config = tcb.config
+    if tcb.state in OPENING:
+        limit = config.syn_retries if tcb.state is SYN_SENT else config.syn_ack_retries
+        if tcb.retransmissions >= limit:
+            tcb.finish(ConnectionTimeoutError(f"no answer to {limit + 1} SYNs"))
+            return
+        tcb.retransmissions += 1
+        tcb.rtt.back_off()
+        tcb.rtt_seq = None
+        tcb.syn_due = True
+        tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)
+    elif tcb.retransmissions >= config.retries:  # R2 (RFC 9293 section 3.8.3)
+        _give_up(tcb, f"no answer to {tcb.retransmissions} retransmissions")
+    elif tcb.in_flight:
+        recovery.on_timeout(tcb, now)
+
+
+def _persist(tcb: Tcb, now: float) -> None:
+    if tcb.in_flight or tcb.send_buffer.end <= tcb.snd_nxt:
+        return
+    if tcb.probes_unanswered >= tcb.config.retries:
+        _give_up(tcb, f"no answer to {tcb.probes_unanswered} window probes")
+        return
+    tcb.probes_unanswered += 1
+    tcb.probe_now = True
+    tcb.rtt.back_off()  # SHLD-30
+    tcb.timers.set(Timer.PERSIST, now, tcb.rtt.rto)
+
+
+def _delayed_ack(tcb: Tcb, now: float) -> None:
+    tcb.ack_now = True
+
+
+def _user_timeout(tcb: Tcb, now: float) -> None:
+    limit = tcb.config.user_timeout
+    if limit is None or tcb.snd_una >= tcb.snd_nxt:
+        return
+    left = tcb.first_unacked_at + limit - now
+    if left > 0:
+        tcb.timers.set(Timer.USER_TIMEOUT, now, left)
+    else:
+        _give_up(tcb, f"data stayed unacknowledged for {limit} s")
+
+
+def _fin_wait_2(tcb: Tcb, now: float) -> None:
+    if tcb.state is FIN_WAIT_2:
+        tcb.finish()
+
+
+def _time_wait(tcb: Tcb, now: float) -> None:
+    tcb.finish()
+
+
+def _give_up(tcb: Tcb, why: str) -> None:
+    tcb.rst_wanted = True
+    tcb.finish(ConnectionTimeoutError(why))
+
+
+_HANDLERS = {
+    Timer.RETRANSMIT: _retransmit,
+    Timer.PERSIST: _persist,
+    Timer.DELAYED_ACK: _delayed_ack,
+    Timer.KEEPALIVE: keepalive.expired,
+    Timer.USER_TIMEOUT: _user_timeout,
+    Timer.FIN_WAIT_2: _fin_wait_2,
+    Timer.TIME_WAIT: _time_wait,
+}

@@ -1,0 +1,39 @@
+"""The receive window and its silly-window avoidance (RFC 9293 sections 3.8.6.2.2, RFC 7323 section 2)."""
+
+from __future__ import annotations
+
+from tcpcore.conn.tcb import Tcb
+
+MAX_UNSCALED = 65535
+MAX_WSCALE = 14
+
+
+def wscale_for(buffer: int) -> int:
+    """The smallest shift that lets a 16-bit field express ``buffer`` bytes."""
+    shift = 0
+    while buffer >> shift > MAX_UNSCALED and shift < MAX_WSCALE:
+        shift += 1
+    return shift
+
+
+def offer(tcb: Tcb, *, syn: bool = False) -> int:
+    """The window field of a segment that goes out now; moves ``rcv_adv``.
+
+    The right edge never moves left, and moves right only by a worthwhile step (MUST-39, SHLD-14).
+    """
+    shift = 0 if syn else tcb.rcv_wscale or 0
+    edge = tcb.rcv_nxt + max(tcb.config.receive_buffer - tcb.rcv_queue.length, 0)
+    if edge - tcb.rcv_adv < min(tcb.config.receive_buffer // 2, tcb.rcv_mss):
+        edge = tcb.rcv_adv
+    field = min((edge - tcb.rcv_nxt) >> shift, MAX_UNSCALED)
+    tcb.rcv_adv = max(tcb.rcv_adv, tcb.rcv_nxt + (field << shift))
+    return field
+
+
+def update_is_worthwhile(tcb: Tcb) -> bool:
+    """Whether the user has read enough for an ACK of its own that says so."""
+    edge = tcb.rcv_nxt + tcb.config.receive_buffer - tcb.rcv_queue.length
+    step = edge - tcb.rcv_adv
+    if step >= tcb.config.receive_buffer // 2:
+        return True
+    return tcb.rcv_wnd < tcb.rcv_mss <= step

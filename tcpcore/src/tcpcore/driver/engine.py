@@ -1,0 +1,174 @@
+"""Runs one stack over one link: packets in, packets out, timers, and waking tasks that have something to do.
+
+A *turn* sends what the stack wants to send and wakes tasks. Turns follow each batch of packets, each timer,
+and user calls: the first send of a scheduler pass goes out at once, later small ones wait for its end.
+"""
+
+from __future__ import annotations
+
+import math
+from time import perf_counter
+from typing import Final, Protocol
+
+import trio
+from trio.lowlevel import Abort, RaiseCancelT, Task
+
+from tcpcore import Connection, Listener, Stack, State
+from tcpcore.driver.link import Link
+
+SEND_AT_ONCE: Final = 8192
+"""A larger send is never gathered."""
+
+
+class Owner(Protocol):
+    """What the driver puts on a connection or listener of the stack, to hear of it."""
+
+    def on_ready(self, bits: int) -> None:
+        """Something happened: ``bits`` of ``tcpcore.Ready``."""
+        ...
+
+
+class Engine:
+    """The driver's heart, shared by a host, its streams and its listeners.
+
+    ``time_slice``: seconds for which stream calls may go without a schedule point. ``spin``: seconds to poll
+    the link after traffic before the task sleeps. ``failure``: why the link is gone, if it is.
+    """
+
+    __slots__ = (
+        "_alarm", "_alarm_deadline", "_closing", "_flusher", "_flusher_due", "_sent_this_pass", "_slice_end",
+        "_spin", "_time_slice", "failure", "link", "stack",
+    )  # fmt: skip
+
+    def __init__(self, stack: Stack, link: Link, *, time_slice: float, spin: float) -> None:
+        """Nothing runs until ``pump``, ``timers`` and ``flusher`` are started as tasks."""
+        self.stack = stack
+        self.link = link
+        self.failure: OSError | None = None
+        self._time_slice = time_slice
+        self._spin = spin
+        self._slice_end = 0.0
+        self._alarm = trio.CancelScope()
+        self._alarm_deadline = -math.inf
+        self._flusher: Task | None = None
+        self._flusher_due = True
+        self._sent_this_pass = True
+        self._closing: trio.Event | None = None
+
+    # What streams and listeners call
+
+    async def breathe(self) -> None:
+        """A cancellation point; a schedule point too once the slice is over."""
+        if perf_counter() < self._slice_end:
+            await trio.lowlevel.checkpoint_if_cancelled()
+        else:
+            await trio.lowlevel.checkpoint()
+            self._slice_end = perf_counter() + self._time_slice
+
+    @property
+    def slice_over(self) -> bool:
+        """Whether the next ``breathe`` is a schedule point."""
+        return perf_counter() >= self._slice_end
+
+    def sent(self, size: int, now: float) -> None:
+        """A user call gave the stack ``size`` bytes to send, or a SYN, FIN or RST with 0."""
+        if not self._sent_this_pass or size > SEND_AT_ONCE:
+            self._sent_this_pass = True
+            self.turn(now)
+        self.touched()
+
+    def touched(self) -> None:
+        """A user call may have given the stack something to send that can wait for the end of this pass."""
+        if not self._flusher_due and self._flusher is not None:
+            self._flusher_due = True
+            trio.lowlevel.reschedule(self._flusher)
+
+    def turn(self, now: float) -> None:
+        """Send what must go out, wake who has something to do, set the alarm."""
+        stack = self.stack
+        packets = stack.transmit(now)
+        if packets and self.failure is None:
+            try:
+                self.link.send(packets)
+            except OSError as error:
+                self.fail(error)
+        for ready in stack.take_ready():
+            bits = ready.take_ready()
+            owner: Owner | None = ready.owner
+            if owner is not None:
+                owner.on_ready(bits)
+        deadline = stack.next_deadline()
+        if deadline is not None and deadline < self._alarm_deadline:
+            self._alarm.deadline = self._alarm_deadline = deadline
+        if self._closing is not None:
+            self._closing.set()
+
+    def fail(self, error: OSError) -> None:
+        """The link is gone: every connection and listener ends."""
+        if self.failure is not None:
+            return
+        self.failure = error
+        now = trio.current_time()
+        ends: list[Connection | Listener] = [*self.stack.connections(), *self.stack.listeners()]
+        for connection in self.stack.connections():
+            connection.abort(now)
+        for end in ends:
+            if end.owner is not None:
+                end.owner.on_ready(-1)
+
+    # Tasks
+
+    async def pump(self) -> None:
+        """Read packets in batches until the link is gone."""
+        link, stack = self.link, self.stack
+        try:
+            while self.failure is None:
+                await link.wait_readable()
+                poll_until = 0.0
+                while True:
+                    now = trio.current_time()
+                    count = 0
+                    for packet, checked in link.receive():
+                        stack.receive(packet, now, checked)
+                        count += 1
+                    clock = perf_counter()
+                    if count:
+                        self.turn(now)
+                        poll_until = clock + self._spin
+                        self._slice_end = clock + self._time_slice
+                    elif clock >= poll_until:
+                        break
+                    await trio.lowlevel.checkpoint()
+        except OSError as error:
+            self.fail(error)
+
+    async def timers(self) -> None:
+        """Let the stack's timers fire when they are due."""
+        stack = self.stack
+        while True:
+            deadline = stack.next_deadline()
+            self._alarm_deadline = math.inf if deadline is None else deadline
+            with trio.CancelScope(deadline=self._alarm_deadline) as self._alarm:
+                await trio.sleep_forever()
+            now = trio.current_time()
+            stack.advance(now)
+            self.turn(now)
+
+    async def flusher(self) -> None:
+        """Take a turn at the end of each pass in which a user call asked for one."""
+        self._flusher = trio.lowlevel.current_task()
+        while True:
+            self.turn(trio.current_time())
+            self._sent_this_pass = self._flusher_due = False
+            await trio.lowlevel.wait_task_rescheduled(self._flusher_cancelled)
+
+    def _flusher_cancelled(self, _: RaiseCancelT) -> Abort:
+        self._flusher_due = True
+        return Abort.SUCCEEDED
+
+    async def wait_gone(self) -> None:
+        """Return when no connection is left but those in TIME-WAIT."""
+        while any(connection.state != State.TIME_WAIT for connection in self.stack.connections()):
+            self._closing = trio.Event()
+            await self._closing.wait()
+        self._closing = None

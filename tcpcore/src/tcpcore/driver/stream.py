@@ -1,0 +1,261 @@
+"""A TCP connection as a trio stream."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, Final
+
+import trio
+from trio.lowlevel import Abort, RaiseCancelT, Task
+
+from tcpcore import Connection, ConnectionStatus, Ready, State
+from tcpcore.driver.engine import Engine
+from tcpcore.driver.errormap import broken, link_down, os_error
+from tcpcore.errors import ConnectionAbortedError, TCPError
+
+RECEIVE_SIZE: Final = 65536
+"""What ``receive_some()`` gives at most, bytes."""
+
+_OPENING: Final = frozenset((State.SYN_SENT, State.SYN_RECEIVED))
+_READ_SIDE: Final = Ready.READABLE | Ready.CLOSED | Ready.ERROR
+_WRITE_SIDE: Final = Ready.WRITABLE | Ready.CONNECTED | Ready.CLOSED | Ready.ERROR
+
+
+class TCPStream(trio.abc.HalfCloseableStream):
+    """One connection of a host.
+
+    Every call is a cancellation point, and a schedule point at least once in the host's time slice.
+    ``aclose`` lets the stack deliver what is queued, then FIN, in the background, cancelled or not; ``abort``
+    sends RST.
+    One task may send and one may receive at a time, else ``trio.BusyResourceError``.
+    """
+
+    __slots__ = (
+        "_closed",
+        "_engine",
+        "_eof_sent",
+        "_reader",
+        "_receiving",
+        "_sending",
+        "_writer",
+        "connection",
+    )
+
+    def __init__(self, engine: Engine, connection: Connection) -> None:
+        """For the driver: streams come from a host or a listener."""
+        self.connection = connection
+        self._engine = engine
+        self._reader: Task | None = None
+        self._writer: Task | None = None
+        self._receiving = False
+        self._sending = False
+        self._eof_sent = False
+        self._closed = False
+        connection.owner = self
+
+    @property
+    def local(self) -> tuple[str, int]:
+        """Our address and port."""
+        return self.connection.local
+
+    @property
+    def remote(self) -> tuple[str, int]:
+        """The peer's address and port."""
+        return self.connection.remote
+
+    def status(self) -> ConnectionStatus:
+        """Everything about the connection, now."""
+        return self.connection.status(trio.current_time())
+
+    def set_option(self, name: str, value: Any) -> None:
+        """Change an option of the live connection, as ``"nodelay"``; ``ValueError`` for an unknown one."""
+        self.connection.set_option(name, value, trio.current_time())
+        self._engine.touched()
+
+    def get_option(self, name: str) -> Any:
+        """The value of an option."""
+        return self.connection.get_option(name)
+
+    def abort(self) -> None:
+        """End the connection at once with RST; what is queued is lost."""
+        if not self._closed:
+            self._closed = True
+            now = trio.current_time()
+            self.connection.abort(now)
+            self._engine.sent(0, now)
+            self.on_ready(-1)
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Give ``data`` to the stack, waiting for room. Bytes are kept by reference, all else is copied."""
+        self._claim_sending()
+        try:
+            await self._engine.breathe()
+            if type(data) is not bytes:
+                data = bytes(data)
+            self._check_sendable()
+            taken = self._give(data)
+            if taken < len(data):
+                await self._send_rest(memoryview(data)[taken:])
+        finally:
+            self._sending = False
+
+    async def _send_rest(self, rest: memoryview) -> None:
+        while rest:
+            await self._wait_writer()
+            self._check_sendable()
+            rest = rest[self._give(rest) :]
+
+    def _give(self, data: bytes | memoryview) -> int:
+        now = trio.current_time()
+        try:
+            taken = self.connection.send(data, now)
+        except TCPError as error:
+            raise broken(self._engine.failure or error) from error
+        if taken:
+            self._engine.sent(taken, now)
+        return taken
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Return when there is room to send, or the connection has ended."""
+        self._claim_sending()
+        try:
+            connection = self.connection
+            if connection.writable or connection.error is not None:
+                await self._engine.breathe()
+            while not (connection.writable or connection.error is not None or self._closed):
+                await self._wait_writer()
+            self._check_sendable()
+        finally:
+            self._sending = False
+
+    async def send_eof(self) -> None:
+        """FIN after what is queued; receiving goes on."""
+        self._claim_sending(eof=True)
+        try:
+            await self._engine.breathe()
+            if self._closed:
+                raise trio.ClosedResourceError("this stream was closed")
+            if not self._eof_sent:
+                now = trio.current_time()
+                try:
+                    self.connection.shutdown(now)
+                except TCPError as error:
+                    raise broken(self._engine.failure or error) from error
+                self._eof_sent = True
+                self._engine.sent(0, now)
+        finally:
+            self._sending = False
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """Bytes that came in, at least one and at most ``max_bytes``; ``b""`` at the end of the stream."""
+        size = RECEIVE_SIZE if max_bytes is None else operator.index(max_bytes)
+        if size < 1:
+            raise ValueError("max_bytes must be at least 1")
+        if self._receiving:
+            raise trio.BusyResourceError("another task is receiving on this stream")
+        self._receiving = True
+        try:
+            if self.connection.readable or self._closed:
+                await self._engine.breathe()
+            while True:
+                if self._closed:
+                    raise trio.ClosedResourceError("this stream was closed")
+                data = self._take(size)
+                if data is not None:
+                    return data
+                await self._wait_reader()
+        finally:
+            self._receiving = False
+
+    def _take(self, size: int) -> bytes | None:
+        try:
+            data = self.connection.receive(size, trio.current_time())
+        except TCPError as error:
+            raise broken(self._engine.failure or error) from error
+        if data:
+            self._engine.touched()
+        return data
+
+    @property
+    def closed(self) -> bool:
+        """Whether this end was closed by us."""
+        return self._closed
+
+    async def aclose(self) -> None:
+        """Close: what is queued is still delivered. A second call does nothing."""
+        if self._closed and not self._engine.slice_over:
+            return
+        self.close_now()
+        await self._engine.breathe()
+
+    def close_now(self) -> None:
+        """``aclose`` without a checkpoint."""
+        if self._closed:
+            return
+        self._closed = True
+        now = trio.current_time()
+        try:
+            self.connection.close(now)
+        except TCPError:
+            pass  # it has ended already
+        self._engine.sent(0, now)
+        self.on_ready(-1)
+
+    async def wait_connected(self) -> None:
+        """Return when the handshake is done; ``OSError`` when it failed. Cancelled: it is given up."""
+        connection = self.connection
+        try:
+            while connection.state in _OPENING:
+                await self._wait_writer()
+        except trio.Cancelled:
+            self.abort()
+            raise
+        error = connection.error
+        if error is None and connection.state == State.CLOSED:
+            error = ConnectionAbortedError("the connection was closed while it was opened")
+        if error is not None:
+            self._closed = True
+            address, port = self.remote
+            if self._engine.failure is not None:
+                raise link_down(self._engine.failure) from error
+            raise os_error(error, f"connecting to {address} port {port}") from error
+
+    def _claim_sending(self, *, eof: bool = False) -> None:
+        if self._sending:
+            raise trio.BusyResourceError("another task is sending on this stream")
+        if self._closed or (self._eof_sent and not eof):
+            raise self._not_sendable()
+        self._sending = True
+
+    def _check_sendable(self) -> None:
+        if self._closed or self._eof_sent:
+            raise self._not_sendable()
+
+    def _not_sendable(self) -> trio.ClosedResourceError:
+        return trio.ClosedResourceError("this stream was closed" if self._closed else "send_eof was called")
+
+    async def _wait_reader(self) -> None:
+        self._reader = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(self._reader_cancelled)
+
+    async def _wait_writer(self) -> None:
+        self._writer = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(self._writer_cancelled)
+
+    def _reader_cancelled(self, _: RaiseCancelT) -> Abort:
+        self._reader = None
+        return Abort.SUCCEEDED
+
+    def _writer_cancelled(self, _: RaiseCancelT) -> Abort:
+        self._writer = None
+        return Abort.SUCCEEDED
+
+    def on_ready(self, bits: int) -> None:
+        """Wake who waits for ``bits``; all of them: -1."""
+        reader, writer = self._reader, self._writer
+        if reader is not None and bits & _READ_SIDE:
+            self._reader = None
+            trio.lowlevel.reschedule(reader)
+        if writer is not None and bits & _WRITE_SIDE:
+            self._writer = None
+            trio.lowlevel.reschedule(writer)

@@ -1,0 +1,217 @@
+"""A Linux TUN device as a link: IP packets to and from the kernel, with checksum and segmentation offload.
+
+What the kernel sends us arrives uncut (up to 64 KiB) and unsummed; what we send it may be both as well.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import ipaddress
+import os
+import socket
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import trio
+from pyroute2 import IPRoute  # type: ignore[import-untyped]
+from pyroute2.netlink.exceptions import NetlinkError  # type: ignore[import-untyped]
+
+from tcpcore.config import LinkCapabilities
+from tcpcore.driver import virtio
+from tcpcore.driver.link import BATCH, LinkUnavailableError
+from tcpcore.wire.packet import Buffer, Packet
+
+DEVICE: Final = "/dev/net/tun"
+TX_QUEUE_LENGTH: Final = 10000
+
+_MAX_PACKET: Final = 65535
+_MAX_PIECES: Final = 16
+_NAME_LENGTH: Final = 15
+
+_TUNSETIFF: Final = 0x400454CA
+_TUNSETOFFLOAD: Final = 0x400454D0
+_IFF_TUN: Final = 0x0001
+_IFF_MULTI_QUEUE: Final = 0x0100
+_IFF_NO_PI: Final = 0x1000
+_IFF_VNET_HDR: Final = 0x4000
+_CSUM_TSO: Final = 0x01 | 0x02 | 0x04
+_TSO_ECN: Final = 0x08
+_SIOCGIFMTU: Final = 0x8921
+_IFA_F_NODAD: Final = 0x02
+
+_DEVICE_GONE: Final = frozenset((errno.EBADF, errno.EBADFD, errno.ENODEV, errno.ENXIO))
+_QUIET_IPV6: Final = {
+    "addr_gen_mode": "1",
+    "accept_ra": "0",
+    "router_solicitations": "0",
+    "dad_transmits": "0",
+}
+
+
+class TunLink:
+    """One TUN device. Make it with ``open`` or ``attach``; both raise ``LinkUnavailableError``."""
+
+    def __init__(self, descriptor: int, name: str, mtu: int, *, offload: bool) -> None:
+        """Take over an open, non-blocking descriptor; ``offload``: it carries virtio headers."""
+        self.name = name
+        self.dropped = 0
+        self.capabilities = LinkCapabilities(
+            mtu=mtu, checksum_offload=offload, segmentation_offload=offload, max_packet=_MAX_PACKET
+        )
+        self._descriptor = descriptor
+        self._offload = offload
+        self._buffer = memoryview(bytearray(virtio.LENGTH + _MAX_PACKET + 1))
+
+    @classmethod
+    def open(cls, name: str, *kernel_addresses: str, mtu: int = 1500) -> TunLink:
+        """Create device ``name`` with the kernel's addresses on it (``"10.77.0.1/24"``), and bring it up.
+
+        It needs CAP_NET_ADMIN in its network namespace, and goes away with the link.
+        """
+        addresses = [ipaddress.ip_interface(address) for address in kernel_addresses]
+        descriptor, offload = _open_device(name)
+        try:
+            _configure(name, addresses, mtu)
+        except (NetlinkError, OSError) as error:
+            os.close(descriptor)
+            raise LinkUnavailableError(f"cannot configure {name}: {_reason(error)}") from error
+        return cls(descriptor, name, mtu, offload=offload)
+
+    @classmethod
+    def attach(cls, name: str) -> TunLink:
+        """Open the persistent device ``name``, configured by somebody else; its owner needs no privilege."""
+        try:
+            socket.if_nametoindex(name)
+        except OSError as error:
+            raise LinkUnavailableError(f"there is no network device {name}") from error
+        descriptor, offload = _open_device(name)
+        return cls(descriptor, name, _mtu(name), offload=offload)
+
+    def send(self, packets: Iterable[Packet]) -> None:
+        """Write packets; those that the kernel refuses are dropped and counted."""
+        descriptor = self._descriptor
+        for packet in packets:
+            try:
+                os.writev(descriptor, self._pieces(packet))
+            except OSError as error:
+                self._refused(error)
+
+    def _pieces(self, packet: Packet) -> list[Buffer]:
+        if not self._offload:
+            return [bytes(packet)]
+        pieces = [virtio.header_for(packet), packet.header, *packet.payload]
+        return pieces if len(pieces) <= _MAX_PIECES else [b"".join(pieces)]
+
+    def _refused(self, error: OSError) -> None:
+        if error.errno in _DEVICE_GONE:
+            raise LinkUnavailableError(f"device {self.name} is gone") from error
+        self.dropped += 1
+
+    def receive(self) -> Iterator[tuple[Buffer, bool]]:
+        """Read up to a batch of packets, each into the same buffer."""
+        descriptor, buffer, offload = self._descriptor, self._buffer, self._offload
+        buffers = [buffer]
+        start = virtio.LENGTH if offload else 0
+        for _ in range(BATCH):
+            try:
+                length = os.readv(descriptor, buffers)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                raise LinkUnavailableError(f"device {self.name} is gone") from error
+            yield buffer[start:length], offload and buffer[0] & virtio.CHECKSUM_VOUCHED != 0
+
+    async def wait_readable(self) -> None:
+        """Return when the device has a packet, or is gone."""
+        if self._descriptor < 0:
+            raise LinkUnavailableError(f"device {self.name} is closed")
+        try:
+            await trio.lowlevel.wait_readable(self._descriptor)
+        except trio.ClosedResourceError as error:
+            raise LinkUnavailableError(f"device {self.name} is closed") from error
+
+    async def aclose(self) -> None:
+        """Close the descriptor; a device that is not persistent disappears."""
+        if self._descriptor >= 0:
+            trio.lowlevel.notify_closing(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = -1
+        await trio.lowlevel.checkpoint()
+
+
+def _open_device(name: str) -> tuple[int, bool]:
+    """Open TUN device ``name``: its descriptor, and whether it carries virtio headers and does offload."""
+    if not 1 <= len(name.encode()) <= _NAME_LENGTH or "/" in name:
+        raise LinkUnavailableError(f"not a device name of at most {_NAME_LENGTH} bytes: {name!r}")
+    try:
+        descriptor = os.open(DEVICE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise LinkUnavailableError(f"cannot open {DEVICE}: {_reason(error)}") from error
+    try:
+        return descriptor, _bind(descriptor, name)
+    except OSError as error:
+        os.close(descriptor)
+        raise LinkUnavailableError(f"cannot use device {name}: {_reason(error)}") from error
+
+
+def _bind(descriptor: int, name: str) -> bool:
+    """Tie the descriptor to the device, with offload where the kernel has it."""
+    for flags in (_IFF_VNET_HDR, _IFF_VNET_HDR | _IFF_MULTI_QUEUE, 0, _IFF_MULTI_QUEUE):
+        request = struct.pack("16sH22x", name.encode(), _IFF_TUN | _IFF_NO_PI | flags)
+        try:
+            fcntl.ioctl(descriptor, _TUNSETIFF, request)
+        except OSError as error:
+            if error.errno != errno.EINVAL or flags == _IFF_MULTI_QUEUE:
+                raise
+        else:
+            break
+    if not flags & _IFF_VNET_HDR:
+        return False
+    for offloads in (_CSUM_TSO | _TSO_ECN, _CSUM_TSO, 0):
+        try:
+            fcntl.ioctl(descriptor, _TUNSETOFFLOAD, offloads)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+        else:
+            break
+    return True
+
+
+def _configure(name: str, addresses: list[ipaddress.IPv4Interface | ipaddress.IPv6Interface], mtu: int) -> None:
+    """Addresses, MTU and queue of the kernel's end; up."""
+    with IPRoute() as route:
+        (index,) = route.link_lookup(ifname=name)
+        _quiet_ipv6(name)
+        route.link("set", index=index, mtu=mtu, txqlen=TX_QUEUE_LENGTH, state="up")
+        for address in addresses:
+            flags = {"flags": _IFA_F_NODAD} if address.version == 6 else {}
+            route.addr("add", index=index, address=str(address.ip), prefixlen=address.network.prefixlen, **flags)
+
+
+def _quiet_ipv6(name: str) -> None:
+    """Keep the kernel from sending router solicitations and such over the device, where it lets us."""
+    for key, value in _QUIET_IPV6.items():
+        try:
+            Path(f"/proc/sys/net/ipv6/conf/{name}/{key}").write_text(value)
+        except OSError:
+            continue
+
+
+def _mtu(name: str) -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        answer = fcntl.ioctl(probe, _SIOCGIFMTU, struct.pack("16si20x", name.encode(), 0))
+    return int(struct.unpack("16si20x", answer)[1])
+
+
+def _reason(error: Exception) -> str:
+    """A line for people."""
+    code = error.code if isinstance(error, NetlinkError) else getattr(error, "errno", None)
+    if code == errno.EBUSY:
+        return "it is in use by another program"
+    if code == errno.EPERM:
+        return "the privilege CAP_NET_ADMIN is missing"
+    return os.strerror(code) if code else str(error)

@@ -1,0 +1,119 @@
+"""A listener and its two queues: half-open connections, and complete ones that wait for the user."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from tcpcore.conn.connection import Connection
+from tcpcore.conn.tcb import Ready, Tcb
+from tcpcore.status import ListenerStatus
+
+if TYPE_CHECKING:
+    from tcpcore.stack.stack import Stack
+
+
+class Listener:
+    """A port in LISTEN. ``owner`` is free for the user.
+
+    Half-open queue full: the oldest half-open connection makes room. Accept queue full: new SYNs and the last
+    ACKs of handshakes are dropped; their peers try again. Both are counted.
+    """
+
+    __slots__ = (
+        "_counts", "_stack", "accept_queue", "address", "backlog", "half_open", "owner", "port", "ready",
+    )  # fmt: skip
+
+    def __init__(self, stack: Stack, address: str | None, port: int, backlog: int) -> None:
+        self._stack = stack
+        self.address = address
+        self.port = port
+        self.backlog = max(1, min(backlog, stack.config.somaxconn))
+        self.owner: Any = None
+        self.half_open: dict[Tcb, None] = {}
+        self.accept_queue: deque[Tcb] = deque()
+        self.ready = 0
+        self._counts = dict.fromkeys(
+            (
+                "half_open_overflows",
+                "accept_overflows",
+                "syn_ack_retransmissions",
+                "half_open_timeouts",
+                "accepted",
+            ),
+            0,
+        )
+
+    def accept(self) -> Connection | None:
+        """The oldest complete connection, or ``None``; its user calls work even if it has ended since."""
+        if not self.accept_queue:
+            return None
+        connection = self.accept_queue.popleft()
+        self._counts["accepted"] += 1
+        assert isinstance(connection, Connection)
+        return connection
+
+    def take_ready(self) -> int:
+        """The ``Ready`` bits set since the last call: READABLE when a connection can be accepted."""
+        bits, self.ready = self.ready, 0
+        return bits
+
+    def close(self, now: float) -> None:
+        """Stop listening: connections nobody accepted are reset (RFC 9293 section 3.10.4, LISTEN)."""
+        self._stack.forget_listener(self)
+        for tcb in [*self.half_open, *self.accept_queue]:
+            tcb.backlog = None
+            assert isinstance(tcb, Connection)
+            tcb.abort(now)
+        self.half_open.clear()
+        self.accept_queue.clear()
+
+    def status(self) -> ListenerStatus:
+        """Both queues, their limits, and what overflowed."""
+        return ListenerStatus(
+            address=self.address,
+            port=self.port,
+            half_open=len(self.half_open),
+            half_open_limit=self._stack.config.syn_backlog,
+            accept_queue=len(self.accept_queue),
+            accept_queue_limit=self.backlog,
+            cookies_sent=0,
+            **self._counts,
+        )
+
+    def admit(self, tcb: Tcb) -> None:
+        """A SYN opened ``tcb``: into the half-open queue, where the oldest makes room."""
+        if len(self.half_open) >= self._stack.config.syn_backlog:
+            self._counts["half_open_overflows"] += 1
+            self._stack.env.counters.listen_drops += 1
+            oldest = next(iter(self.half_open))
+            oldest.finish()
+        self.half_open[tcb] = None
+        tcb.backlog = self
+
+    def has_room(self) -> bool:
+        """Whether the accept queue takes one more; counted when it does not."""
+        if len(self.accept_queue) < self.backlog:
+            return True
+        self._counts["accept_overflows"] += 1
+        self._stack.env.counters.listen_overflows += 1
+        return False
+
+    def established(self, tcb: Tcb) -> None:
+        """A handshake is complete."""
+        self.half_open.pop(tcb, None)
+        self.accept_queue.append(tcb)
+        self._stack.env.counters.passive_opens += 1
+        if not self.ready:
+            self._stack.ready_listeners.append(self)
+        self.ready |= Ready.READABLE
+
+    def syn_ack_retransmitted(self) -> None:
+        """Count one."""
+        self._counts["syn_ack_retransmissions"] += 1
+
+    def gone(self, tcb: Tcb) -> None:
+        """A half-open connection ended: by RST, by silence, or to make room."""
+        self.half_open.pop(tcb, None)
+        if tcb.error is not None:
+            self._counts["half_open_timeouts"] += 1

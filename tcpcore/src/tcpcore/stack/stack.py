@@ -1,0 +1,397 @@
+"""The stack: IP packets in, IP packets out, connections in between. No I/O, no clock, no global randomness."""
+
+from __future__ import annotations
+
+import heapq
+import ipaddress
+import secrets
+from collections.abc import Sequence
+from random import Random, SystemRandom
+from typing import cast
+
+from tcpcore.config import Config, LinkCapabilities
+from tcpcore.conn import arrives, calls
+from tcpcore.conn.connection import Connection
+from tcpcore.conn.environment import Environment, Observer
+from tcpcore.conn.state import CLOSED, LISTEN, OPENING, TIME_WAIT
+from tcpcore.errors import AddressError, AddressInUseError, ConnectionRefusedError, InsufficientResourcesError
+from tcpcore.seqnum import unwrap
+from tcpcore.stack import icmp as icmp_answers
+from tcpcore.stack.isn import initial_numbers
+from tcpcore.stack.listener import Listener
+from tcpcore.stack.ports import EphemeralPorts
+from tcpcore.status import StackStatistics
+from tcpcore.wire import icmp
+from tcpcore.wire.bad import BadPacket
+from tcpcore.wire.ip import parse_untrusted as parse_ip
+from tcpcore.wire.ippacket import TCP, IPPacket
+from tcpcore.wire.packet import Buffer, Packet
+from tcpcore.wire.tcp import ACK, RST, SYN, Segment
+from tcpcore.wire.tcp import parse_untrusted as parse_tcp
+
+Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
+_Key = tuple[bytes, bytes, int, int]
+_UDP = 17
+
+
+class Stack:
+    """A host with its addresses, on one link.
+
+    ``addresses``: as ``"192.0.2.1/24"``, ``"2001:db8::1/64"``. ``rng`` and ``secret`` (16 to 64 bytes) make a
+    stack deterministic; by default they are the system's. All times are float seconds of one monotonic clock.
+    After ``receive``, ``advance`` or a user call, ``transmit`` says what must go out; ``next_deadline`` is exact
+    after ``transmit``. Raises ``AddressError`` on an address that cannot be parsed.
+    """
+
+    def __init__(
+        self,
+        addresses: Sequence[str],
+        config: Config | None = None,
+        rng: Random | None = None,
+        secret: bytes | None = None,
+        capabilities: LinkCapabilities | None = None,
+    ) -> None:
+        self.config = config or Config()
+        self.env = Environment(
+            self.config,
+            capabilities or LinkCapabilities(),
+            rng or SystemRandom(),
+            secret or secrets.token_bytes(32),
+        )
+        try:
+            self.addresses: tuple[Interface, ...] = tuple(map(ipaddress.ip_interface, addresses))
+        except ValueError as error:
+            raise AddressError(str(error)) from error
+        self._own = {interface.ip.packed: str(interface.ip) for interface in self.addresses}
+        self._connections: dict[_Key, Connection] = {}
+        self._listeners: dict[tuple[bytes | None, int], Listener] = {}
+        self._ports = EphemeralPorts(self.env)
+        self._deadlines: list[tuple[float, int, Connection]] = []
+        self._deadline_count = 0
+        self._time_wait: dict[Connection, None] = {}
+        self.ready_listeners: list[Listener] = []
+
+    @property
+    def capabilities(self) -> LinkCapabilities:
+        """What the link does for us."""
+        return self.env.capabilities
+
+    # Packets and time
+
+    def receive(self, packet: Buffer, now: float, checked: bool = False) -> None:
+        """Process one IP packet; nonsense is counted and dropped, never raised.
+
+        What is kept is copied: the buffer may be used again. ``checked``: the link vouches for the checksum.
+        """
+        counters = self.env.counters
+        counters.ip_in_receives += 1
+        try:
+            ip = parse_ip(packet)
+            if ip.destination not in self._own:
+                counters.ip_in_addr_errors += 1
+                self.env.drop("not-our-address", now)
+            elif ip.options_source_route:
+                self.env.drop("source-route", now)  # RFC 9293 MUST-49..53 stay with hosts that route
+            elif ip.fragment is not None:
+                counters.ip_reassembly_fails += 1
+                self.env.drop("fragment", now)
+            elif ip.protocol == TCP:
+                self._receive_tcp(ip, parse_tcp(ip, checked), now)
+            elif ip.protocol == icmp.PROTOCOL[ip.version]:
+                self._receive_icmp(ip, icmp.parse_untrusted(ip, checked), now)
+            elif ip.protocol == _UDP:
+                icmp_answers.port_unreachable(self.env, ip, memoryview(packet), now)
+            else:
+                counters.ip_in_unknown_protos += 1
+                self.env.drop("protocol", now)
+        except BadPacket as bad:
+            if bad.reason.startswith("tcp"):
+                counters.in_errs += 1
+            elif bad.reason.startswith("icmp"):
+                counters.icmp_in_errors += 1
+            else:
+                counters.ip_in_hdr_errors += 1
+            self.env.drop(bad.reason, now)
+
+    def transmit(self, now: float) -> list[Packet]:
+        """What must go out now, in order; sized for the link's capabilities."""
+        env = self.env
+        while env.pending:
+            pending, env.pending = env.pending, []
+            for tcb in pending:
+                tcb.pending = False
+                connection = cast("Connection", tcb)
+                connection.output(now)
+                if connection.state is CLOSED:
+                    self._forget(connection)
+                else:
+                    if connection.state is TIME_WAIT:
+                        self._limit_time_wait(connection)
+                    self._schedule(connection)
+        packets, env.outbox = env.outbox, []
+        return packets
+
+    def next_deadline(self) -> float | None:
+        """When ``advance`` has something to do; ``None``: never, as things are."""
+        return self._deadlines[0][0] if self._deadlines else None
+
+    def advance(self, now: float) -> None:
+        """Fire every timer due at or before ``now``."""
+        while self._deadlines and self._deadlines[0][0] <= now:
+            deadline, _, connection = heapq.heappop(self._deadlines)
+            if connection.scheduled != deadline:
+                continue  # an earlier entry took its place
+            connection.scheduled = None
+            if connection.timers.next_deadline() <= now:
+                connection.expire(now)
+            elif connection.state is not CLOSED:
+                self._schedule(connection)
+
+    def take_ready(self) -> list[Connection | Listener]:
+        """Connections and listeners with new ready bits since the last call."""
+        ready: list[Connection | Listener] = []
+        if self.env.ready:
+            ready += cast("list[Connection]", self.env.ready)
+            self.env.ready = []
+        if self.ready_listeners:
+            ready += self.ready_listeners
+            self.ready_listeners = []
+        return ready
+
+    # User calls
+
+    def listen(self, port: int, address: str | None = None, backlog: int = 128) -> Listener:
+        """Passive OPEN on one address or all; port 0 chooses one.
+
+        Raises ``AddressError``, or ``AddressInUseError`` when another listener has the port.
+        """
+        packed = None if address is None else self._own_address(address)
+        if port == 0:
+            port = self._ports.choose(b"listen", lambda candidate: (packed, candidate) not in self._listeners)
+        if not 1 <= port <= 65535:
+            raise AddressError(f"port {port} is not between 0 and 65535")
+        if (packed, port) in self._listeners:
+            raise AddressInUseError(f"port {port} has a listener already")
+        listener = Listener(self, address, port, backlog)
+        self._listeners[packed, port] = listener
+        return listener
+
+    def connect(self, remote: tuple[str, int], now: float, local: tuple[str, int] | None = None) -> Connection:
+        """Active OPEN; ``Ready.CONNECTED`` or ``Ready.ERROR`` follows.
+
+        ``local`` (address, port): port 0 chooses one. Raises ``AddressError``, ``AddressInUseError`` and
+        ``InsufficientResourcesError``.
+        """
+        remote_packed = _packed(remote[0])
+        if not 1 <= remote[1] <= 65535:
+            raise AddressError(f"port {remote[1]} is not between 1 and 65535")
+        self._check_room()
+        local_packed = self._local_for(remote_packed) if local is None else self._own_address(local[0])
+        if len(local_packed) != len(remote_packed):
+            raise AddressError(f"{remote[0]} is of another family than the local address")
+        port = local[1] if local else 0
+        if port == 0:
+            port = self._ports.choose(
+                local_packed + remote_packed + remote[1].to_bytes(2, "big"),
+                lambda candidate: (local_packed, remote_packed, candidate, remote[1]) not in self._connections,
+            )
+        key = (local_packed, remote_packed, port, remote[1])
+        if key in self._connections:
+            raise AddressInUseError("connection already exists")
+        connection = self._new_connection(key, now)
+        calls.open_active(connection)
+        return connection
+
+    def connections(self) -> list[Connection]:
+        """All connections, half-open ones and TIME-WAIT included, oldest first."""
+        return list(self._connections.values())
+
+    def listeners(self) -> list[Listener]:
+        """All listeners."""
+        return list(self._listeners.values())
+
+    def observe(self, observer: Observer | None) -> None:
+        """Deliver every segment, drop, state change, timer and congestion event; ``None`` stops it."""
+        self.env.observer = observer
+
+    def statistics(self) -> StackStatistics:
+        """Totals since the stack was made."""
+        counters = self.env.counters
+        return StackStatistics(
+            tcp_active_opens=counters.active_opens,
+            tcp_passive_opens=counters.passive_opens,
+            tcp_attempt_fails=counters.attempt_fails,
+            tcp_estab_resets=counters.estab_resets,
+            tcp_curr_estab=counters.curr_estab,
+            tcp_in_segs=counters.in_segs,
+            tcp_out_segs=counters.out_segs,
+            tcp_retrans_segs=counters.retrans_segs,
+            tcp_in_errs=counters.in_errs,
+            tcp_out_rsts=counters.out_rsts,
+            tcp_listen_overflows=counters.listen_overflows,
+            tcp_listen_drops=counters.listen_drops,
+            tcp_connections=len(self._connections),
+            ip_in_receives=counters.ip_in_receives,
+            ip_out_requests=counters.ip_out_requests,
+            ip_in_hdr_errors=counters.ip_in_hdr_errors,
+            ip_in_addr_errors=counters.ip_in_addr_errors,
+            ip_in_unknown_protos=counters.ip_in_unknown_protos,
+            ip_reassembly_fails=counters.ip_reassembly_fails,
+            icmp_in_msgs=counters.icmp_in_msgs,
+            icmp_out_msgs=counters.icmp_out_msgs,
+            icmp_in_errors=counters.icmp_in_errors,
+            rate_limited=counters.rate_limited,
+            drops=dict(counters.drops),
+        )
+
+    def forget_listener(self, listener: Listener) -> None:
+        """For ``Listener.close``."""
+        self._listeners = {key: other for key, other in self._listeners.items() if other is not listener}
+
+    # Segments
+
+    def _receive_tcp(self, ip: IPPacket, seg: Segment, now: float) -> None:
+        env = self.env
+        env.counters.in_segs += 1
+        key = (ip.destination, ip.source, seg.destination_port, seg.source_port)
+        connection = self._connections.get(key)
+        if env.observer is not None:
+            env.observer.segment_received(connection, seg, now)
+        if connection is not None and connection.state is TIME_WAIT and self._reopens(connection, seg):
+            self._replace(connection)
+            connection = None
+        if connection is not None and connection.state is not CLOSED:
+            connection.segment_arrives(seg, now)
+            return
+        listener = self._listeners.get((ip.destination, seg.destination_port)) or self._listeners.get(
+            (None, seg.destination_port)
+        )
+        if listener is None:
+            arrives.closed(env, ip, seg, now)
+        else:
+            self._listen(listener, ip, seg, key, now)
+
+    def _listen(self, listener: Listener, ip: IPPacket, seg: Segment, key: _Key, now: float) -> None:
+        """RFC 9293 section 3.10.7.2: first RST, second ACK, third SYN."""
+        if seg.flags & RST:
+            return
+        if seg.flags & ACK:
+            arrives.closed(self.env, ip, seg, now)
+            return
+        if not seg.flags & SYN:
+            self.env.drop("no-connection", now)
+            return
+        if not listener.has_room() or len(self._connections) >= self.config.max_connections:
+            self.env.counters.listen_drops += 1
+            self.env.drop("listen-overflow", now)
+            return
+        if (old := self._connections.get(key)) is not None:
+            self._forget(old)
+        connection = self._new_connection(key, now)
+        connection.state = LISTEN
+        arrives.listen(connection, seg, now)
+        listener.admit(connection)
+        connection.touch()
+
+    def _reopens(self, connection: Connection, seg: Segment) -> bool:
+        """Whether a SYN may take over a connection in TIME-WAIT (RFC 6191, RFC 9293 MAY-2)."""
+        if seg.flags & (SYN | ACK | RST) != SYN:
+            return False
+        if (None, seg.destination_port) not in self._listeners and (
+            connection.local_packed,
+            seg.destination_port,
+        ) not in self._listeners:
+            return False
+        if connection.ts_on and seg.timestamp is not None:
+            newer = unwrap(seg.timestamp, connection.ts_recent)
+            if newer != connection.ts_recent:
+                return newer > connection.ts_recent
+        return unwrap(seg.seq, connection.rcv_nxt) > connection.rcv_nxt
+
+    def _receive_icmp(self, ip: IPPacket, message: icmp.ICMPMessage, now: float) -> None:
+        self.env.counters.icmp_in_msgs += 1
+        if icmp_answers.is_echo_request(ip, message):
+            icmp_answers.reply_to_echo(self.env, ip, message, now)
+        elif icmp_answers.is_port_unreachable(ip, message):
+            self._refuse(icmp.parse_quoted_untrusted(message.payload), now)
+
+    def _refuse(self, quoted: icmp.QuotedSegment, now: float) -> None:
+        """A hard error aborts the opening of a connection (RFC 5927 section 4: its SYN has to be in flight)."""
+        key = (quoted.source, quoted.destination, quoted.source_port, quoted.destination_port)
+        connection = self._connections.get(key)
+        if connection is None or connection.state not in OPENING:
+            return
+        if unwrap(quoted.seq, connection.snd_una) == connection.iss:
+            connection.finish(ConnectionRefusedError("the peer's port is unreachable"))
+
+    # Tables
+
+    def _new_connection(self, key: _Key, now: float) -> Connection:
+        local, remote, local_port, remote_port = key
+        iss, ts_offset = initial_numbers(self.env, local, local_port, remote, remote_port, now)
+        connection = Connection(
+            self.env,
+            (self._own[local], local_port),
+            (str(ipaddress.ip_address(remote)), remote_port),
+            local,
+            remote,
+            iss,
+            ts_offset,
+            now,
+        )
+        self._connections[key] = connection
+        return connection
+
+    def _schedule(self, connection: Connection) -> None:
+        """Have ``advance`` look at the timers; lazily: an entry that comes too early is put back."""
+        deadline = connection.timers.next_deadline()
+        if deadline == float("inf"):
+            return
+        if connection.scheduled is None or deadline < connection.scheduled:
+            connection.scheduled = deadline
+            self._deadline_count += 1
+            heapq.heappush(self._deadlines, (deadline, self._deadline_count, connection))
+
+    def _forget(self, connection: Connection) -> None:
+        key = (connection.local_packed, connection.remote_packed, connection.local[1], connection.remote[1])
+        if self._connections.get(key) is connection:
+            del self._connections[key]
+        self._time_wait.pop(connection, None)
+
+    def _replace(self, connection: Connection) -> None:
+        connection.finish()
+        self._forget(connection)
+
+    def _limit_time_wait(self, connection: Connection) -> None:
+        self._time_wait[connection] = None
+        if len(self._time_wait) > self.config.max_time_wait:
+            self.env.counters.drops["time-wait-overflow"] += 1
+            next(iter(self._time_wait)).finish()
+
+    def _check_room(self) -> None:
+        if len(self._connections) >= self.config.max_connections:
+            raise InsufficientResourcesError(f"{self.config.max_connections} connections are open already")
+
+    def _own_address(self, address: str) -> bytes:
+        packed = _packed(address)
+        if packed not in self._own:
+            raise AddressError(f"{address} is not an address of this stack")
+        return packed
+
+    def _local_for(self, remote: bytes) -> bytes:
+        """The address of ours on the remote's network, else the first of its family."""
+        family = [interface for interface in self.addresses if len(interface.ip.packed) == len(remote)]
+        target = ipaddress.ip_address(remote)
+        for interface in family:
+            if target in interface.network:
+                return interface.ip.packed
+        if not family:
+            raise AddressError(f"no address of this stack can reach {target}")
+        return family[0].ip.packed
+
+
+def _packed(address: str) -> bytes:
+    try:
+        return ipaddress.ip_address(address).packed
+    except ValueError as error:
+        raise AddressError(str(error)) from error

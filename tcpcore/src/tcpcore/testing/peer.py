@@ -1,0 +1,128 @@
+"""A peer made by hand: a test sends it segments flag by flag and looks at every answer."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from tcpcore.config import Config
+from tcpcore.conn.connection import Connection
+from tcpcore.seqnum import wrap
+from tcpcore.stack.listener import Listener
+from tcpcore.stack.stack import Stack
+from tcpcore.wire.checksum import checksum, pseudo_header_sum
+from tcpcore.wire.ip import parse_untrusted as parse_ip
+from tcpcore.wire.ippacket import TCP
+from tcpcore.wire.ipv4 import build_ipv4_header
+from tcpcore.wire.options import build_syn_options, build_timestamp
+from tcpcore.wire.tcp import ACK, CHECKSUM_OFFSET, FIN, PSH, RST, SYN, URG, Segment, build_header, parse_untrusted
+
+_STACK = bytes((192, 0, 2, 1))
+_PEER = bytes((192, 0, 2, 9))
+PEER_ISS = (1 << 32) - 100
+"""Close below the wrap, so that every test crosses it."""
+FLAGS = {"F": FIN, "S": SYN, "R": RST, "P": PSH, ".": ACK, "U": URG}
+
+
+class Peer:
+    """One connection between the stack under test (192.0.2.1:80) and this peer (192.0.2.9:4000).
+
+    Sequence numbers are relative: the peer's and the stack's SYN are 0. ``send("S.")`` takes packetdrill's flag
+    letters. Without options by default: what is not under test stays out of the way.
+    """
+
+    def __init__(self, config: Config | None = None, port: int = 4000) -> None:
+        self.now = 1000.0
+        self.config = config or Config(timestamps=False, window_scaling=False, receive_buffer=65535)
+        self.stack = Stack(["192.0.2.1/24"], self.config, random.Random(7), b"s" * 32)
+        self.port = port
+        self.local_port = 80
+        self.iss: int | None = None
+        """The stack's ISS, once seen."""
+        self.exchange: list[str] = []
+
+    def send(
+        self, flags: str, seq: int = 0, ack: int | None = None, data: bytes = b"", wnd: int = 65535, **options: Any
+    ) -> list[Segment]:
+        """Send one segment and return the stack's answers. ``ack`` is relative to the stack's ISS."""
+        bits = sum(FLAGS[flag] for flag in flags)
+        if ack is None and bits & ACK and self.iss is None:
+            raise ValueError("an ACK needs a number before the stack's ISS is known")
+        packet = self.packet(bits, seq, ack or 0, data, wnd, **options)
+        self.exchange.append(f"{self.now - 1000:8.3f} > {flags} seq={seq} ack={ack} len={len(data)}")
+        self.stack.receive(packet, self.now)
+        return self.answers()
+
+    def packet(self, flags: int, seq: int, ack: int, data: bytes, wnd: int, **options: Any) -> bytes:
+        """The bytes of a segment to the stack. Options: ``mss``, ``wscale``, ``ts`` (TSval, TSecr)."""
+        extra = b""
+        if flags & SYN:
+            if options:
+                extra = build_syn_options(options.get("mss", 1460), options.get("wscale"), False, options.get("ts"))
+        elif "ts" in options:
+            extra = build_timestamp(*options["ts"])
+        raw_ack = wrap((self.iss or 0) + ack)
+        header = bytearray(
+            build_header(
+                self.port, self.local_port, wrap(PEER_ISS + seq), raw_ack, flags, wnd, options.get("up", 0), extra
+            )
+        )
+        header += data
+        pseudo = pseudo_header_sum(_PEER, _STACK, TCP, len(header))
+        header[CHECKSUM_OFFSET : CHECKSUM_OFFSET + 2] = pseudo.to_bytes(2, "big")
+        header[CHECKSUM_OFFSET : CHECKSUM_OFFSET + 2] = checksum(header).to_bytes(2, "big")
+        return bytes(build_ipv4_header(_PEER, _STACK, TCP, len(header), 1) + header)
+
+    def answers(self) -> list[Segment]:
+        """What the stack sends now, cut to single packets, numbers made relative."""
+        result = []
+        for packet in self.stack.transmit(self.now):
+            for piece in packet.cut():
+                seg = parse_untrusted(parse_ip(bytes(piece)), checked=False)
+                if self.iss is None and seg.flags & SYN:
+                    self.iss = seg.seq
+                seg.seq = wrap(seg.seq - (self.iss or 0))
+                seg.ack = wrap(seg.ack - PEER_ISS) if seg.flags & ACK else 0
+                seg.payload = bytes(seg.payload)
+                self.exchange.append(f"{self.now - 1000:8.3f} < {seg}")
+                result.append(seg)
+        return result
+
+    def after(self, seconds: float) -> list[Segment]:
+        """Let time pass, timer by timer, and return all that the stack sends meanwhile."""
+        end = self.now + seconds
+        result = self.answers()
+        while (deadline := self.stack.next_deadline()) is not None and deadline <= end:
+            self.now = max(self.now, deadline)
+            self.stack.advance(self.now)
+            result += self.answers()
+        self.now = end
+        return result
+
+    def listen(self, **options: Any) -> Listener:
+        """A listener on the port under test."""
+        return self.stack.listen(self.local_port, **options)
+
+    def established(self, passive: bool = True, **options: Any) -> Connection:
+        """A connection after the handshake: relative sequence numbers are 1 on both sides."""
+        if passive:
+            listener = self.listen()
+            self.send("S", **options)
+            self.send(".", seq=1, ack=1, **_later(options))
+            connection = listener.accept()
+        else:
+            connection = self.connect()
+            self.send("S.", ack=1, **options)
+        assert connection is not None, self.exchange
+        self.answers()
+        return connection
+
+    def connect(self) -> Connection:
+        """An active OPEN towards the peer; its SYN is taken."""
+        connection = self.stack.connect(("192.0.2.9", self.port), self.now, ("192.0.2.1", self.local_port))
+        self.answers()
+        return connection
+
+
+def _later(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name in ("ts", "wnd")}

@@ -1,0 +1,96 @@
+"""TCP options: MSS (RFC 9293), window scale and timestamps (RFC 7323), SACK (RFC 2018).
+
+kind 0  end of options            kind 4, length 2       SACK permitted, on SYN
+kind 1  no operation              kind 5, length 2 + 8n  SACK: n pairs of edges, 4 bytes each
+kind 2, length 4  MSS, on SYN     kind 8, length 10      timestamps: TSval, TSecr
+kind 3, length 3  shift, on SYN   any other              skipped by its length (RFC 9293 MUST-6, MUST-68)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from struct import Struct
+from typing import Final
+
+from tcpcore.wire.segment import SYN, Segment
+
+_END: Final = 0
+_NOP: Final = 1
+_MSS: Final = 2
+_WINDOW_SCALE: Final = 3
+_SACK_PERMITTED: Final = 4
+_SACK: Final = 5
+_TIMESTAMPS: Final = 8
+
+MAX_WINDOW_SCALE: Final = 14
+"""A larger shift is taken as this (RFC 7323 section 2.3)."""
+TIMESTAMP_LAYOUT: Final = 0x0101080A
+"""NOP, NOP, timestamps, length 10."""
+
+_U16: Final = Struct(">H")
+_PAIR: Final = Struct(">II")
+_TIMESTAMP: Final = Struct(">III")
+_SYN_TIMESTAMP: Final = Struct(">HII")
+
+
+def parse_untrusted(view: memoryview, segment: Segment) -> None:
+    """Fill ``segment`` from its options. Never raises.
+
+    An option of a wrong length is skipped, one of an impossible length ends the options (RFC 9293 MUST-7).
+    """
+    at, end = 0, len(view)
+    while at < end:
+        kind = view[at]
+        if kind == _NOP:
+            at += 1
+            continue
+        if kind == _END or at + 1 >= end:
+            return
+        length = view[at + 1]
+        if length < 2 or at + length > end:
+            return
+        _take_option(kind, view[at + 2 : at + length], segment)
+        at += length
+
+
+def _take_option(kind: int, value: memoryview, segment: Segment) -> None:
+    length = len(value)
+    if kind == _TIMESTAMPS:
+        if length == 8:
+            segment.timestamp, segment.timestamp_echo = _PAIR.unpack(value)
+    elif kind == _SACK:
+        if length and length % 8 == 0:
+            segment.sack = tuple(_PAIR.iter_unpack(value))
+    elif not segment.flags & SYN:
+        return  # the others mean something on SYN only
+    elif kind == _MSS:
+        if length == 2:
+            (segment.mss,) = _U16.unpack(value)
+    elif kind == _WINDOW_SCALE:
+        if length == 1:
+            segment.wscale = min(value[0], MAX_WINDOW_SCALE)
+    elif kind == _SACK_PERMITTED and length == 0:
+        segment.sack_permitted = True
+
+
+def build_syn_options(mss: int, wscale: int | None, sack_permitted: bool, timestamp: tuple[int, int] | None) -> bytes:
+    """The options of a SYN, at most 20 bytes: ``timestamp`` is (TSval, TSecr); ``None`` leaves one out."""
+    parts = [bytes((_MSS, 4)), _U16.pack(mss)]
+    if timestamp is not None:
+        parts.append(bytes((_SACK_PERMITTED, 2)) if sack_permitted else bytes((_NOP, _NOP)))
+        parts.append(_SYN_TIMESTAMP.pack(_TIMESTAMPS << 8 | 10, *timestamp))
+    elif sack_permitted:
+        parts.append(bytes((_NOP, _NOP, _SACK_PERMITTED, 2)))
+    if wscale is not None:
+        parts.append(bytes((_NOP, _WINDOW_SCALE, 3, wscale)))
+    return b"".join(parts)
+
+
+def build_timestamp(val: int, ecr: int) -> bytes:
+    """NOP, NOP, timestamps: 12 bytes."""
+    return _TIMESTAMP.pack(TIMESTAMP_LAYOUT, val, ecr)
+
+
+def build_sack(blocks: Sequence[tuple[int, int]]) -> bytes:
+    """NOP, NOP, SACK with these (left edge, right edge) pairs, 1 to 4 of them (3 beside timestamps)."""
+    return bytes((_NOP, _NOP, _SACK, 2 + 8 * len(blocks))) + b"".join(_PAIR.pack(*block) for block in blocks)
