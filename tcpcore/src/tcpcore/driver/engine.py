@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from time import perf_counter
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import trio
 from trio.lowlevel import Abort, RaiseCancelT, Task
@@ -36,18 +36,19 @@ class Engine:
     """
 
     __slots__ = (
-        "_alarm", "_alarm_deadline", "_closing", "_flusher", "_flusher_due", "_sent_this_pass", "_slice_end",
+        "_alarm", "_alarm_deadline", "_closing", "_flusher", "_flusher_due", "_scope", "_sent_this_pass", "_slice_end",
         "_spin", "_time_slice", "failure", "link", "stack",
     )  # fmt: skip
 
     def __init__(self, stack: Stack, link: Link, *, time_slice: float, spin: float) -> None:
-        """Nothing runs until ``pump``, ``timers`` and ``flusher`` are started as tasks."""
+        """Nothing runs until ``run`` does."""
         self.stack = stack
         self.link = link
         self.failure: OSError | None = None
         self._time_slice = time_slice
         self._spin = spin
         self._slice_end = 0.0
+        self._scope = trio.CancelScope(shield=True)
         self._alarm = trio.CancelScope()
         self._alarm_deadline = -math.inf
         self._flusher: Task | None = None
@@ -79,7 +80,7 @@ class Engine:
 
     def touched(self) -> None:
         """A user call may have given the stack something to send that can wait for the end of this pass."""
-        if not self._flusher_due and self._flusher is not None:
+        if self.stack.env.pending and not self._flusher_due and self._flusher is not None:
             self._flusher_due = True
             trio.lowlevel.reschedule(self._flusher)
 
@@ -94,9 +95,8 @@ class Engine:
                 self.fail(error)
         for ready in stack.take_ready():
             bits = ready.take_ready()
-            owner: Owner | None = ready.owner
-            if owner is not None:
-                owner.on_ready(bits)
+            if ready.owner is not None:
+                cast("Owner", ready.owner).on_ready(bits)
         deadline = stack.next_deadline()
         if deadline is not None and deadline < self._alarm_deadline:
             self._alarm.deadline = self._alarm_deadline = deadline
@@ -114,11 +114,22 @@ class Engine:
             connection.abort(now)
         for end in ends:
             if end.owner is not None:
-                end.owner.on_ready(-1)
+                cast("Owner", end.owner).on_ready(-1)
 
     # Tasks
 
-    async def pump(self) -> None:
+    async def run(self) -> None:
+        """Run until ``stop``, whatever is cancelled outside: a stack that leaves has to be heard."""
+        with self._scope:
+            async with trio.open_nursery() as nursery:
+                for task in (self._pump, self._timers, self._flush):
+                    nursery.start_soon(task)
+
+    def stop(self) -> None:
+        """End ``run``."""
+        self._scope.cancel()
+
+    async def _pump(self) -> None:
         """Read packets in batches until the link is gone."""
         link, stack = self.link, self.stack
         try:
@@ -142,7 +153,7 @@ class Engine:
         except OSError as error:
             self.fail(error)
 
-    async def timers(self) -> None:
+    async def _timers(self) -> None:
         """Let the stack's timers fire when they are due."""
         stack = self.stack
         while True:
@@ -154,7 +165,7 @@ class Engine:
             stack.advance(now)
             self.turn(now)
 
-    async def flusher(self) -> None:
+    async def _flush(self) -> None:
         """Take a turn at the end of each pass in which a user call asked for one."""
         self._flusher = trio.lowlevel.current_task()
         while True:

@@ -46,7 +46,8 @@ class TCPListener(trio.abc.Listener[TCPStream]):
             raise trio.BusyResourceError("another task is accepting on this listener")
         self._accepting = True
         try:
-            await self._engine.breathe()
+            if self.listener.accept_queue or self._closed:
+                await self._engine.breathe()
             while True:
                 self._check_open()
                 connection = self.listener.accept()

@@ -6,16 +6,20 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import cache
+from typing import Final
 
 import trio
 
-from tcpcore import Config, ConnectionStatus, ListenerStatus, Stack, StackStatistics
+from tcpcore import Config, ConnectionStatus, ListenerStatus, Stack, StackStatistics, State
 from tcpcore.driver.engine import Engine
 from tcpcore.driver.errormap import link_down, os_error
 from tcpcore.driver.link import Link
 from tcpcore.driver.listener import TCPListener
 from tcpcore.driver.stream import TCPStream
 from tcpcore.errors import TCPError
+
+_DELIVERED: Final = frozenset((State.FIN_WAIT_2, State.TIME_WAIT))
+"""The peer has everything and our FIN; a RST could only take from it what it has not read."""
 
 
 class Host:
@@ -104,7 +108,7 @@ async def open_stack(
     """Run a stack with ``addresses`` over ``link``; on exit close every connection and the link.
 
     On exit listeners stop, connections send FIN and have ``close_timeout`` seconds to end, also when
-    cancelled; what is left then is reset. ``time_slice``: seconds for which stream calls may go without a
+    cancelled; what is not delivered by then is reset. ``time_slice``: seconds for which stream calls may go without a
     schedule point; with 0 each call is one. ``spin``: seconds to poll the link after traffic, which lowers
     latency (50e-6 suffices) and costs a core while traffic flows. Raises ``ValueError`` or ``AddressError``
     for a wrong parameter, and closes the link then too.
@@ -117,8 +121,7 @@ async def open_stack(
         stack = Stack(addresses, config=config or Config(), rng=rng, secret=secret, capabilities=link.capabilities)
         engine = Engine(stack, link, time_slice=time_slice, spin=spin)
         async with trio.open_nursery() as nursery:
-            for task in (engine.pump, engine.timers, engine.flusher):
-                nursery.start_soon(task)
+            nursery.start_soon(engine.run)
             try:
                 yield Host(engine)
             except BaseException as error:
@@ -126,7 +129,7 @@ async def open_stack(
                     raise
                 failure = error  # raised below, so that the nursery does not wrap it in a group
             await _leave(engine, close_timeout)
-            nursery.cancel_scope.cancel()
+            engine.stop()
     finally:
         with trio.CancelScope(shield=True):
             await link.aclose()
@@ -150,7 +153,8 @@ async def _leave(engine: Engine, close_timeout: float) -> None:
     with trio.move_on_after(close_timeout, shield=True):
         await engine.wait_gone()
     for connection in stack.connections():
-        connection.abort(trio.current_time())
+        if connection.state not in _DELIVERED:
+            connection.abort(trio.current_time())
     engine.turn(trio.current_time())
 
 

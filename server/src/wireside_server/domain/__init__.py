@@ -1,0 +1,1 @@
+"""Users, rooms and what happens between them: synchronous, and with no knowledge of I/O."""
