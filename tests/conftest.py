@@ -8,6 +8,7 @@ from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
+
 from tcpcore.driver.netns import NamespaceUnavailableError, enter_private_namespace, tun_available
 
 NO_TUN = pytest.StashKey[str | None]()

@@ -49,7 +49,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def layer_of(dotted: str) -> int | None:
-    part = (dotted.split(".") + [""])[1]
+    part = [*dotted.split("."), ""][1]
     return next((level for level, names in enumerate(LAYERS) if part in names.split()), None)
 
 

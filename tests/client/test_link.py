@@ -6,6 +6,7 @@ import asyncio
 import threading
 
 import trio
+
 from wireside_client.events import Event, JoinRoom, RoundTrip
 from wireside_client.link import Port, ThreadLink
 from wireside_client.net import Net

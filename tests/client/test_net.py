@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 import trio
 import trio.testing
+
 from wireside_client.events import Event, LinkChanged, LinkState, Rename
 from wireside_client.net import Backoff, Net
 from wireside_client.session import Session

@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from rich.text import Text
-from tcpcore.status import ConnectionStatus
 from textual.pilot import Pilot
 from textual.widgets import Static
+
+from tcpcore.status import ConnectionStatus
+from tests.client.fakes import FakeLink, sample_netstat
 from wireside_client.app import WiresideApp
 from wireside_client.commands import Call, UsageError, parse
 from wireside_client.events import (
@@ -43,8 +45,6 @@ from wireside_protocol.messages import (
     RoomMessage,
     Status,
 )
-
-from tests.client.fakes import FakeLink, sample_netstat
 
 SIZES = [(80, 24), (160, 48)]
 Script = Callable[[WiresideApp, FakeLink, "Pilot[None]"], Awaitable[None]]

@@ -9,6 +9,7 @@ import msgpack  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from wireside_protocol import Decoder, ProtocolError, encode, messages
 from wireside_protocol.limits import MAX_INTEGER
 from wireside_protocol.messages import Hello, HistoryPage, Join, Message, Ping, RoomMessage

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from wireside_protocol import ProtocolError, limits
 
 
@@ -13,9 +14,7 @@ def test_good_nicks(nick: str) -> None:
     limits.check_nick(nick)
 
 
-@pytest.mark.parametrize(
-    "nick", ["", "x" * 33, "_ada", "-a", "a b", "a\n", "a\x1b[2J", "#a", "A\u030asa", "a\u202eb"]
-)
+@pytest.mark.parametrize("nick", ["", "x" * 33, "_ada", "-a", "a b", "a\n", "a\x1b[2J", "#a", "A\u030asa", "a\u202eb"])
 def test_bad_nicks(nick: str) -> None:
     with pytest.raises(ProtocolError) as caught:
         limits.check_nick(nick)

@@ -10,12 +10,12 @@ from typing import Any, get_type_hints
 import attrs
 import msgpack  # type: ignore[import-untyped]
 import pytest
+
 from wireside_protocol import Decoder, encode, errors, limits, messages
 
 README = (Path(__file__).parents[2] / "protocol" / "README.md").read_text("utf-8")
 SECTIONS = {
-    match[1]: match[2]
-    for match in re.finditer(r"^### `([a-z-]+)`$(.*?)(?=^##)", README, re.MULTILINE | re.DOTALL)
+    match[1]: match[2] for match in re.finditer(r"^### `([a-z-]+)`$(.*?)(?=^##)", README, re.MULTILINE | re.DOTALL)
 }
 TYPES: dict[Any, str] = {
     int: "integer",
@@ -68,9 +68,7 @@ def test_example(cls: type[messages.Message]) -> None:
 
 def test_requests_name_their_reply_and_errors() -> None:
     for cls in messages.REQUESTS:
-        answered = re.search(
-            r"Answered by `([a-z-]+)`(.*?)\.\n", SECTIONS[messages.type_name(cls)], re.DOTALL
-        )
+        answered = re.search(r"Answered by `([a-z-]+)`(.*?)\.\n", SECTIONS[messages.type_name(cls)], re.DOTALL)
         assert answered is not None
         assert answered[1] in {messages.type_name(reply) for reply in messages.REPLIES}
         assert set(re.findall(r"`([a-z-]+)`", answered[2])) <= errors.CODES

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import trio
 import trio.testing
 from trio.abc import Stream
+
 from wireside_protocol import Decoder, Message, encode
 from wireside_protocol.messages import Hello, Join, Joined, RoomMessage, Said, Say, Welcome
 from wireside_server.inspection import Inspector

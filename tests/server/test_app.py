@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import trio
 from click.testing import CliRunner
+
+from tests.server.harness import Peer
 from wireside_protocol.messages import Goodbye, RoomMessage
 from wireside_server.app import serve
 from wireside_server.cli import main
@@ -25,8 +27,6 @@ from wireside_server.config import (
 )
 from wireside_server.control import ControlError, ControlSocket, fetch_snapshot
 from wireside_server.errors import StartError
-
-from tests.server.harness import Peer
 
 
 def free_port() -> int:

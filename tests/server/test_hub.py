@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from wireside_protocol import Decoder, Message, ProtocolError
 from wireside_protocol.messages import Presence, RoomMessage
 from wireside_server.domain.hub import Hub

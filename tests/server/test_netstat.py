@@ -6,11 +6,11 @@ import errno
 
 import pytest
 import trio
+
+from tcpcore import errors
 from wireside_server.log import make_log
 from wireside_server.netstat import format_netstat
 from wireside_server.reasons import reason_of
-
-from tcpcore import errors
 
 LISTENER = {
     "address": None,

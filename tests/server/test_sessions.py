@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import trio
 import trio.testing
+
+from tests.server.harness import TIME, open_house
 from wireside_protocol import encode
 from wireside_protocol.messages import (
     ConnectionReport,
@@ -29,8 +31,6 @@ from wireside_protocol.messages import (
     Welcome,
     Who,
 )
-
-from tests.server.harness import TIME, open_house
 
 
 async def test_hello_join_say() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import trio
 import trio.testing
+
+from tests.server.harness import Peer, open_house
 from wireside_protocol import encode
 from wireside_protocol.messages import (
     Goodbye,
@@ -20,8 +22,6 @@ from wireside_protocol.messages import (
 from wireside_server import limits, session
 from wireside_server.domain.rooms import Room
 from wireside_server.output import Output
-
-from tests.server.harness import Peer, open_house
 
 
 def message(seq: int, size: int = 1000) -> RoomMessage:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 import trio.testing
+
 from wireside_protocol.messages import RoomMessage
 from wireside_server.errors import StartError
 from wireside_server.limits import PAGE_SIZE

@@ -6,8 +6,8 @@ import random
 from collections.abc import AsyncIterator
 
 import pytest
-from tcpcore.driver import Host
 
+from tcpcore.driver import Host
 from tests.system.kernel import running_host
 
 

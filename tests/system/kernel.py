@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import trio
-from pyroute2 import IPRoute  # type: ignore[import-untyped]
+
 from tcpcore.driver import Host, TCPListener, TCPStream, TunLink, open_stack
 
 DEVICE: Final = "ws0"
@@ -41,24 +41,20 @@ _STATES: Final = {
     0x0A: "LISTEN",
     0x0B: "CLOSING",
 }
-_RTN_LOCAL: Final = 2
 _TCP_INFO: Final = struct.Struct("=8B24I")
-
-
-def open_device(kind: type[TunLink] = TunLink) -> TunLink:
-    """A new TUN device, once the kernel takes packets for its IPv6 address: it adds that route a little late."""
-    link = kind.open(DEVICE, *KERNEL_ADDRESSES)
-    with IPRoute() as route:
-        while route.route("get", dst=KERNEL6)[0]["type"] != _RTN_LOCAL:
-            continue
-    return link
 
 
 def running_host(
     rng: random.Random, *, link: TunLink | None = None, time_slice: float = 0.001
 ) -> AbstractAsyncContextManager[Host]:
     """Our host on a new TUN device, or on ``link``; it leaves without waiting for TIME-WAIT."""
-    return open_stack(link or open_device(), OUR_ADDRESSES, rng=rng, time_slice=time_slice, close_timeout=0.0)
+    return open_stack(
+        link or TunLink.open(DEVICE, *KERNEL_ADDRESSES),
+        OUR_ADDRESSES,
+        rng=rng,
+        time_slice=time_slice,
+        close_timeout=0.0,
+    )
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 import trio
-from tcpcore.driver import Host, TunLink
-from tcpcore.wire.packet import Packet
 
 from tcpcore import LinkCapabilities
+from tcpcore.driver import Host, TunLink
+from tcpcore.wire.packet import Packet
 from tests.system.kernel import (
     DEVICE,
+    KERNEL_ADDRESSES,
     OURS,
     OURS6,
     connect_kernel,
     deadline,
-    open_device,
     pair_from_us,
     receive_all,
     running_host,
@@ -101,7 +101,7 @@ async def converse(host: Host, block: bytes) -> None:
 @needs_tshark
 @pytest.mark.parametrize("offload", [True, False], ids=["offload", "software"])
 async def test_wireshark_finds_no_fault(offload: bool, tmp_path: Path, rng: random.Random) -> None:
-    link = open_device(TunLink if offload else SoftwareLink)
+    link = (TunLink if offload else SoftwareLink).open(DEVICE, *KERNEL_ADDRESSES)
     if not offload:
         link.capabilities = LinkCapabilities()
     capture, path = Capture(), tmp_path / "wire.pcap"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import trio
+
 from tcpcore.driver import Host
+from tests.system.kernel import OURS, OURS6, connect_kernel
 from wireside_client.load import Plan, run_load
 from wireside_server.app import serve
-
-from tests.system.kernel import OURS, OURS6, connect_kernel
 
 pytestmark = pytest.mark.tun
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import trio
-from tcpcore.driver import Host
 
-from tests.system.kernel import deadline, pair_from_kernel, pair_from_us, states, until
+from tcpcore import Observer, State
+from tcpcore.conn.tcb import Tcb
+from tcpcore.driver import Host, TCPStream
+from tests.system.kernel import KERNEL, OURS, deadline, pair_from_kernel, pair_from_us, states, until
 
 pytestmark = pytest.mark.tun
 
@@ -65,6 +69,10 @@ async def test_both_close_at_once(host: Host) -> None:
 
 async def test_new_connection_may_follow_a_closed_one_from_the_same_port(host: Host) -> None:
     """The kernel reuses the four-tuple of a connection that is in TIME-WAIT at our end (RFC 6191)."""
+
+    def ended(ours: TCPStream) -> bool:
+        return states(ours) == ("TIME-WAIT", "CLOSED")
+
     (listener,) = await host.open_tcp_listeners(0)
     with deadline():
         async with listener:
@@ -79,4 +87,4 @@ async def test_new_connection_may_follow_a_closed_one_from_the_same_port(host: H
                 await ours.aclose()
                 assert await kernel.recv(1) == b""
                 kernel.close()
-                await until(lambda ours=ours: states(ours) == ("TIME-WAIT", "CLOSED"))  # type: ignore[misc]
+                await until(partial(ended, ours))

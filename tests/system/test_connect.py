@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 import trio
-from tcpcore.driver import Host, TCPStream
 
+from tcpcore.driver import Host, TCPStream
 from tests.system.kernel import (
     NEIGHBOURS,
     OURS,

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 import trio
-from tcpcore.driver import Host
 
+from tcpcore.driver import Host
 from tests.system.kernel import OURS, OURS6
 
 pytestmark = [pytest.mark.tun, pytest.mark.skipif(shutil.which("ping") is None, reason="no ping command")]

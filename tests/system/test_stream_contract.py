@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 import trio
 import trio.testing
-from tcpcore.driver import Host, TCPStream
 
+from tcpcore.driver import Host, TCPStream
 from tests.system.kernel import pair_from_kernel, pair_from_us, running_host
 
 pytestmark = pytest.mark.tun

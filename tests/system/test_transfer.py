@@ -9,9 +9,9 @@ import struct
 
 import pytest
 import trio
-from tcpcore.driver import Host
 
 from tcpcore import errors
+from tcpcore.driver import Host
 from tests.system.kernel import OURS, OURS6, deadline, pair_from_kernel, pair_from_us, receive_all, tcp_info
 
 pytestmark = pytest.mark.tun

@@ -12,13 +12,13 @@ from typing import ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
-from wireside_protocol.messages import ConnectionReport, Netstat, NetstatReport, Status
 
-from .events import Command, Event, Failed
-from .link import Link
-from .screens.chat import ChatScreen
-from .screens.help import HelpScreen
-from .screens.panel import PanelScreen
+from wireside_client.events import Command, Event, Failed
+from wireside_client.link import Link
+from wireside_client.screens.chat import ChatScreen
+from wireside_client.screens.help import HelpScreen
+from wireside_client.screens.panel import PanelScreen
+from wireside_protocol.messages import ConnectionReport, Netstat, NetstatReport, Status
 
 
 class WiresideApp(App[None]):

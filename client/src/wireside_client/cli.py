@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import click
 import trio
+
 from wireside_protocol import DEFAULT_PORT, ProtocolError
 from wireside_protocol.limits import MAX_ROOMS, check_nick, check_room
 
@@ -111,9 +112,9 @@ def main() -> None:
 )
 def chat(server: Address, nick: str, rooms: Sequence[str]) -> None:
     """Chat on a server."""
-    from .link import Port, ThreadLink
-    from .net import Net
-    from .session import Session
+    from wireside_client.link import Port, ThreadLink
+    from wireside_client.net import Net
+    from wireside_client.session import Session
 
     async def network(port: Port) -> None:
         session = Session(nick, rooms)
@@ -132,14 +133,14 @@ def chat(server: Address, nick: str, rooms: Sequence[str]) -> None:
 @click.option("--nick", default="you", callback=_nick_callback, help="Your name in the room.")
 def demo(headless: bool, seconds: float, people: int, seed: int | None, nick: str) -> None:
     """A server on our own TCP, a few people, and you among them; leaves nothing behind."""
-    from .people import NICKS
+    from wireside_client.people import NICKS
 
     if nick.lower() in NICKS[:people]:
         raise click.BadParameter(f"{nick} is one of the others", param_hint="--nick")
     if not headless:
         _need_terminal()
-    from . import demo as world
-    from .link import ThreadLink
+    from wireside_client import demo as world
+    from wireside_client.link import ThreadLink
 
     reason = world.enter_world()
     if reason is not None:
@@ -166,7 +167,7 @@ def demo(headless: bool, seconds: float, people: int, seed: int | None, nick: st
 @click.option("--seed", type=int, help="Makes the texts and the speakers the same again.")
 def load(server: Address, clients: int, rooms: int, seconds: float, rate: float, seed: int | None) -> None:
     """Put load on a server and check that nothing is lost, doubled or out of order."""
-    from .load import Plan, run_load
+    from wireside_client.load import Plan, run_load
 
     plan = Plan(clients=clients, rooms=rooms, seconds=seconds, rate=rate)
     outcome = _run_trio(partial(run_load, partial(trio.open_tcp_stream, *server), plan, seed=seed))
@@ -200,7 +201,7 @@ def _need_terminal() -> None:
 
 def _run_screen(link: Any, nick: str, server: str) -> None:
     _need_terminal()
-    from .app import WiresideApp, run_app
+    from wireside_client.app import WiresideApp, run_app
 
     app = WiresideApp(link, nick, server)
     asyncio.run(run_app(app))

@@ -16,6 +16,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 import trio
+
 from tcpcore.driver import (
     Host,
     MemoryLink,
@@ -26,19 +27,18 @@ from tcpcore.driver import (
     tun_available,
 )
 from tcpcore.status import ConnectionStatus
+from wireside_client.events import Event
+from wireside_client.ledger import Ledger, Verdict
+from wireside_client.link import Port
+from wireside_client.member import Member
+from wireside_client.net import Connect, Net
+from wireside_client.people import NICKS, Troupe
+from wireside_client.session import Session
+from wireside_client.status import endpoint
+from wireside_client.text import clean_line
+from wireside_client.widgets.figures import count, milliseconds
 from wireside_protocol import DEFAULT_PORT
 from wireside_protocol.messages import RoomMessage
-
-from .events import Event
-from .ledger import Ledger, Verdict
-from .link import Port
-from .member import Member
-from .net import Connect, Net
-from .people import NICKS, Troupe
-from .session import Session
-from .status import endpoint
-from .text import clean_line
-from .widgets.figures import count, milliseconds
 
 ROOM = "lobby"
 SERVER = "10.77.0.2"

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import trio
+
 from wireside_protocol.messages import RoomMessage
 
 

@@ -15,10 +15,10 @@ from typing import Any, Protocol
 
 import outcome
 import trio
-from wireside_protocol.messages import ConnectionReport, NetstatReport
 
-from .events import Command, Event
-from .net import Net
+from wireside_client.events import Command, Event
+from wireside_client.net import Net
+from wireside_protocol.messages import ConnectionReport, NetstatReport
 
 FLUSH_INTERVAL = 1 / 30
 """Seconds between two deliveries to the interface."""

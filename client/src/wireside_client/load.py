@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import trio
 
-from .ledger import Ledger, Verdict
-from .member import Member
-from .net import Connect
+from wireside_client.ledger import Ledger, Verdict
+from wireside_client.member import Member
+from wireside_client.net import Connect
 
 WORDS = [
     "window",

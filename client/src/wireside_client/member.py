@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import trio
-from wireside_protocol.messages import Joined, RoomMessage
 
-from .events import Event, LinkChanged, LinkState
-from .ledger import Ledger
-from .net import Connect, Net
-from .session import Session
+from wireside_client.events import Event, LinkChanged, LinkState
+from wireside_client.ledger import Ledger
+from wireside_client.net import Connect, Net
+from wireside_client.session import Session
+from wireside_protocol.messages import Joined, RoomMessage
 
 
 class RefusedError(OSError):

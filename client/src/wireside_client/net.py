@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import trio
-from wireside_protocol import ProtocolError
 
-from .events import Command, LinkChanged, LinkState, Rename, Sink
-from .session import Session
+from wireside_client.events import Command, LinkChanged, LinkState, Rename, Sink
+from wireside_client.session import Session
+from wireside_protocol import ProtocolError
 
 Connect = Callable[[], Awaitable[trio.abc.Stream]]
 RECEIVE_SIZE = 65536

@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Sequence
 
 import trio
-from wireside_protocol.messages import Presence, RoomMessage
 
-from .events import Event
-from .member import Member
+from wireside_client.events import Event
+from wireside_client.member import Member
+from wireside_protocol.messages import Presence, RoomMessage
 
 NICKS = ("ada", "grace", "linus", "barbara", "donald", "radia", "edsger", "hedy")
 

@@ -12,6 +12,22 @@ import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from wireside_client.events import (
+    AskNetstat,
+    AskStatus,
+    Command,
+    Event,
+    Failed,
+    JoinRoom,
+    LeaveRoom,
+    LinkChanged,
+    LinkState,
+    ListPeople,
+    Outbox,
+    Rename,
+    RoundTrip,
+    SayText,
+)
 from wireside_protocol import PROTOCOL_VERSION, ProtocolError
 from wireside_protocol.codec import Decoder, encode
 from wireside_protocol.messages import (
@@ -41,23 +57,6 @@ from wireside_protocol.messages import (
     Status,
     Welcome,
     Who,
-)
-
-from .events import (
-    AskNetstat,
-    AskStatus,
-    Command,
-    Event,
-    Failed,
-    JoinRoom,
-    LeaveRoom,
-    LinkChanged,
-    LinkState,
-    ListPeople,
-    Outbox,
-    Rename,
-    RoundTrip,
-    SayText,
 )
 
 PAGE = 100

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import cattrs
+
 from tcpcore.status import ConnectionStatus, ListenerStatus, StackStatistics
 
 _T = TypeVar("_T", ConnectionStatus, ListenerStatus, StackStatistics)

@@ -84,6 +84,4 @@ def _check_name(what: str, name: str, limit: int, code: str) -> None:
     if not 0 < len(name) <= limit:
         raise ProtocolError(code, f"{what} has 1 to {limit} characters")
     if not _NAME.fullmatch(name) or not unicodedata.is_normalized("NFC", name):
-        raise ProtocolError(
-            code, f"{what} is made of letters, digits and _ . - and begins with a letter or digit"
-        )
+        raise ProtocolError(code, f"{what} is made of letters, digits and _ . - and begins with a letter or digit")

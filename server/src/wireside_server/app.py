@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import trio
 from attrs import frozen
 from trio.abc import Listener
-from wireside_protocol import DEFAULT_PORT
 
+from wireside_protocol import DEFAULT_PORT
 from wireside_server import kernel as kernel_tcp
 from wireside_server.config import Keepalive
 from wireside_server.control import ControlSocket

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 import trio
 from attrs import frozen
-from tcpcore.driver import TunLink, open_stack
-from wireside_protocol import DEFAULT_PORT
 
+from wireside_protocol import DEFAULT_PORT
 from wireside_server import __version__
 from wireside_server.app import serve
 from wireside_server.config import (
@@ -197,11 +196,17 @@ async def _open_host(options: RunOptions) -> AsyncIterator[Host | None]:
     if options.tun is None:
         yield None
         return
+    # Imported here, so that netstat and --no-tun start without it.
+    from tcpcore.driver import LinkUnavailableError, TunLink, open_stack
 
-    if options.attach:
-        link = TunLink.attach(options.tun)
-    else:
-        link = TunLink.open(options.tun, *(subnet.kernel for subnet in options.subnets))
+    try:
+        if options.attach:
+            link = TunLink.attach(options.tun)
+        else:
+            link = TunLink.open(options.tun, *(subnet.kernel for subnet in options.subnets))
+    except LinkUnavailableError as error:
+        hint = "run as root, or use a device of your own (--attach), or the kernel's TCP (--no-tun --kernel)"
+        raise StartError(f"{error}; {hint}") from error
     async with open_stack(link, [subnet.own for subnet in options.subnets]) as host:
         yield host
 

@@ -36,7 +36,6 @@ from wireside_protocol.messages import (
     Welcome,
     Who,
 )
-
 from wireside_server import __version__
 from wireside_server.domain.users import User
 from wireside_server.store import Draft, Stored

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from wireside_protocol.limits import MAX_CONNECTIONS
 
 if TYPE_CHECKING:
-    from tcpcore.driver import Host
-
     from tcpcore import Connection
+    from tcpcore.driver import Host
 
 
 class Inspector(Protocol):

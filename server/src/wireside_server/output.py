@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 
 import trio
 from trio.abc import SendStream
+
 from wireside_protocol import encode
 from wireside_protocol.messages import Goodbye, RoomMessage
-
 from wireside_server.domain.rooms import Room
 from wireside_server.limits import GRACE, MAX_REPLIES, MAX_UNANSWERED, SLOW_TIMEOUT
 from wireside_server.reasons import SLOW, reason_of

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from structlog.typing import FilteringBoundLogger
-from wireside_protocol.errors import TOO_MANY
 
+from wireside_protocol.errors import TOO_MANY
 from wireside_server.domain.hub import Hub
 from wireside_server.inspection import Inspector
 from wireside_server.limits import MAX_CLIENTS

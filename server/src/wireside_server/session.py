@@ -5,10 +5,10 @@ from __future__ import annotations
 import trio
 from structlog.typing import FilteringBoundLogger
 from trio.abc import Stream
+
 from wireside_protocol import Decoder, Message, ProtocolError, encode
 from wireside_protocol.limits import MAX_CLIENT_MESSAGE, MAX_FEATURES
 from wireside_protocol.messages import REQUESTS, Error, RoomMessage
-
 from wireside_server.commands import answer
 from wireside_server.domain.users import User
 from wireside_server.inspection import Inspector

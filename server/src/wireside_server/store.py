@@ -9,8 +9,8 @@ from typing import Final
 
 import trio
 from attrs import frozen
-from wireside_protocol.messages import RoomMessage
 
+from wireside_protocol.messages import RoomMessage
 from wireside_server.errors import StartError
 from wireside_server.limits import MAX_QUEUED, PAGE_SIZE
 

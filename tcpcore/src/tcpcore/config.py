@@ -49,7 +49,8 @@ class Config:
     initial_rto: float = 1.0
     min_rto: float = 0.2
     max_rto: float = 60.0
-    syn_retries: int = 6
+    syn_retries: int = 7
+    """Gives a SYN up after 183 s (RFC 9293 MUST-23: at least 3 minutes)."""
     syn_ack_retries: int = 5
     retries: int = 15
     """Retransmissions of data before the connection is given up (R2)."""

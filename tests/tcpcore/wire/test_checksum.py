@@ -1,8 +1,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tcpcore.wire.checksum import add, checksum, fold_sum, pseudo_header_sum
 
+from tcpcore.wire.checksum import add, checksum, fold_sum, pseudo_header_sum
 from tests.tcpcore.wire.reference import slow_sum
 
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tcpcore.wire import icmp, ip
 from tcpcore.wire.bad import BadPacket
 from tcpcore.wire.ip import IPPacket
-
 from tests.tcpcore.wire.reference import ADDRESSES, ip_header, tcp_packet
 
 PROTOCOLS = {4: ip.ICMP, 6: ip.ICMPV6}

@@ -5,10 +5,10 @@ from ipaddress import ip_address
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tcpcore.wire.bad import BadPacket
 from tcpcore.wire.checksum import checksum
 from tcpcore.wire.ip import build_ipv4_header, build_ipv6_header, parse_untrusted
-
 from tests.tcpcore.wire.reference import ADDRESSES, ip_header
 
 KNOWN_IPV4_HEADER = bytes.fromhex("45000073000040004011b861c0a80001c0a800c7")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tcpcore.wire import options
 from tcpcore.wire.tcp import ACK, SYN, Segment
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import random
 
 import pytest
+
 from tcpcore.wire import ip, tcp
 from tcpcore.wire.options import build_timestamp
-
 from tests.tcpcore.wire.reference import tcp_packet
 
 DATA = random.Random(9293).randbytes(64000)

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tcpcore.wire import ip, tcp
 from tcpcore.wire.bad import BadPacket
 from tcpcore.wire.ip import IPPacket
 from tcpcore.wire.options import build_timestamp
-
 from tests.tcpcore.wire.reference import ADDRESSES, tcp_packet
 
 LINUX_SYN = bytes.fromhex(

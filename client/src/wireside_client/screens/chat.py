@@ -13,10 +13,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Static
-from wireside_protocol.messages import Joined, Left, People, Presence, RoomMessage
 
-from ..commands import COMMANDS, Call, UsageError, parse
-from ..events import (
+from wireside_client.commands import COMMANDS, Call, UsageError, parse
+from wireside_client.events import (
     Command,
     Event,
     Failed,
@@ -30,10 +29,11 @@ from ..events import (
     RoundTrip,
     SayText,
 )
-from ..text import clean_line, nick_colour
-from ..widgets.composer import Composer
-from ..widgets.messages import Entry, MessageLog, Transcript, entry_of
-from ..widgets.sidelist import Item, SideList
+from wireside_client.text import clean_line, nick_colour
+from wireside_client.widgets.composer import Composer
+from wireside_client.widgets.messages import Entry, MessageLog, Transcript, entry_of
+from wireside_client.widgets.sidelist import Item, SideList
+from wireside_protocol.messages import Joined, Left, People, Presence, RoomMessage
 
 _LIGHTS = {
     LinkState.CONNECTING: ("○", "#e5c07b"),

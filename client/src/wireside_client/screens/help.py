@@ -11,7 +11,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from ..commands import COMMANDS
+from wireside_client.commands import COMMANDS
 
 KEYS = (
     ("Enter", "send"),

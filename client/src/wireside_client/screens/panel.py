@@ -6,20 +6,20 @@ import time
 from collections.abc import Callable
 from typing import ClassVar
 
-from tcpcore.status import ConnectionStatus, ListenerStatus, StackStatistics
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Footer, Static, Tab, Tabs
-from wireside_protocol.messages import ConnectionReport, Netstat, NetstatReport, Status
 
-from ..events import AskNetstat, AskStatus, Command, Failed
-from ..status import endpoint, structure
-from ..text import clean_line
-from ..widgets.connections import ConnectionTable
-from ..widgets.details import Counters, Queues, Timers, Variables
-from ..widgets.diagram import StateDiagram
+from tcpcore.status import ConnectionStatus, ListenerStatus, StackStatistics
+from wireside_client.events import AskNetstat, AskStatus, Command, Failed
+from wireside_client.status import endpoint, structure
+from wireside_client.text import clean_line
+from wireside_client.widgets.connections import ConnectionTable
+from wireside_client.widgets.details import Counters, Queues, Timers, Variables
+from wireside_client.widgets.diagram import StateDiagram
+from wireside_protocol.messages import ConnectionReport, Netstat, NetstatReport, Status
 
 PERIOD = 0.25
 """Seconds between two snapshots."""

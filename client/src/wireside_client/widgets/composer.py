@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
+
 from wireside_protocol.limits import MAX_TEXT
 
 HISTORY = 200

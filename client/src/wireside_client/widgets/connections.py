@@ -8,17 +8,17 @@ from typing import Any, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
-from tcpcore.status import ConnectionStatus
 from textual import events
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from ..status import endpoint, key_of, structure
-from ..text import clean_line, fit
-from .diagram import STATE_COLOURS
-from .figures import count, milliseconds
+from tcpcore.status import ConnectionStatus
+from wireside_client.status import endpoint, key_of, structure
+from wireside_client.text import clean_line, fit
+from wireside_client.widgets.diagram import STATE_COLOURS
+from wireside_client.widgets.figures import count, milliseconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 
 from rich.text import Text
-from tcpcore.status import ConnectionStatus, ListenerStatus, StackStatistics
 from textual.widget import Widget
 
-from ..status import endpoint
-from ..text import clean_line, fit
-from .figures import Pair, columns, count, duration
+from tcpcore.status import ConnectionStatus, ListenerStatus, StackStatistics
+from wireside_client.status import endpoint
+from wireside_client.text import clean_line, fit
+from wireside_client.widgets.figures import Pair, columns, count, duration
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 NOTHING = Text("nothing to show yet", "italic #8b92a0")

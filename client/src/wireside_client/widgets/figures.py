@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from ..text import clean_line, fit
+from wireside_client.text import clean_line, fit
 
 Pair = tuple[str, str]
 

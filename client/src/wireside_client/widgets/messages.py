@@ -13,9 +13,9 @@ from textual.geometry import Size
 from textual.message import Message as TextualMessage
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from wireside_protocol.messages import RoomMessage
 
-from ..text import clean, clean_line, clock, fit, nick_colour, wrap
+from wireside_client.text import clean, clean_line, clock, fit, nick_colour, wrap
+from wireside_protocol.messages import RoomMessage
 
 MAX_MESSAGES = 10_000
 """Messages of a room kept in memory; the server has the rest."""

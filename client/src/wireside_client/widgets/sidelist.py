@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from ..text import clean_line, fit
+from wireside_client.text import clean_line, fit
 
 
 @dataclass(frozen=True, slots=True)

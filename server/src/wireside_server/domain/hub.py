@@ -8,7 +8,6 @@ from wireside_protocol import ProtocolError, encode
 from wireside_protocol.errors import NOT_IN_ROOM, TOO_MANY
 from wireside_protocol.limits import MAX_MEMBERS, MAX_ROOMS, check_nick, check_room
 from wireside_protocol.messages import Presence, RoomMessage
-
 from wireside_server.domain.rooms import Room
 from wireside_server.domain.users import Outlet, User, Users
 from wireside_server.limits import PAGE_SIZE

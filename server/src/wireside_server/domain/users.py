@@ -8,7 +8,6 @@ from typing import Protocol
 
 from wireside_protocol.errors import NICK_IN_USE, ProtocolError
 from wireside_protocol.limits import nick_key
-
 from wireside_server.domain.rooms import Room
 
 

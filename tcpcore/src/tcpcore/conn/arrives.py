@@ -169,8 +169,8 @@ def _unacceptable(tcb: Tcb, seg: Segment, now: float) -> None:
     if seg.flags & RST:
         return
     tcb.segments_duplicate += 1
-    if tcb.state is SYN_RECEIVED and seg.flags & SYN and seg.seq == tcb.irs:
-        tcb.syn_due = True  # our SYN,ACK got lost; it acknowledges as well as a bare ACK
+    if tcb.state is SYN_RECEIVED and seg.flags & (SYN | ACK) == SYN and seg.seq == tcb.irs:
+        tcb.syn_due = True  # our SYN,ACK got lost; to a SYN,ACK (simultaneous open) a bare ACK is the answer
     elif tcb.state is TIME_WAIT and seg.flags & FIN:
         tcb.ack_now = True  # "Acknowledge it, and restart the 2 MSL timeout"
         tcb.timers.set(Timer.TIME_WAIT, now, 2 * tcb.config.msl)
@@ -251,6 +251,7 @@ def _fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
     if ack > tcb.snd_nxt or ack < tcb.snd_una - tcb.max_snd_wnd:
         if tcb.out_probe and ack == tcb.snd_nxt + 1:
             tcb.snd_nxt, tcb.out_probe = ack, False  # the octet of a window probe was taken
+            tcb.rtt.acknowledged()
         elif tcb.state is SYN_RECEIVED:
             tcb.reset_seq = ack
             return False
@@ -298,7 +299,7 @@ def _syn_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     tcb.snd_una = max(tcb.snd_una, tcb.iss + 1)
     tcb.send_buffer.start = tcb.snd_una
     tcb.retransmissions = 0
-    tcb.rtx_nxt = tcb.rtx_end = tcb.recover = tcb.snd_una
+    tcb.rtx_nxt = tcb.rtx_end = tcb.snd_una
     tcb.snd_sml = tcb.snd_una
     tcb.timers.clear(Timer.RETRANSMIT)
 
@@ -312,8 +313,7 @@ def _acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     tcb.snd_una = ack
     tcb.send_buffer.acknowledge(min(ack, tcb.send_buffer.end))
     tcb.bytes_acked += before - len(tcb.send_buffer)
-    tcb.retransmissions = tcb.probes_unanswered = 0
-    tcb.rtt.acknowledged()
+    tcb.retransmissions = tcb.probes_unanswered = 0  # the back-off stays until an RTT sample (Karn, MUST-18)
     tcb.first_unacked_at = now
     if tcb.in_flight:
         tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)  # RFC 6298 section 5.3
@@ -456,7 +456,8 @@ def _measure_rtt(tcb: Tcb, seg: Segment, ack: int, now: float) -> None:
         if ack >= tcb.rtt_seq:
             tcb.rtt.sample(now - tcb.rtt_time)
             tcb.rtt_seq = None
-    elif tcb.ts_on and seg.timestamp_echo:
+    elif tcb.rtt_ambiguous and tcb.ts_on and seg.timestamp_echo:
+        tcb.rtt_ambiguous = False
         elapsed = (tcb.timestamp_clock(now) - seg.timestamp_echo) & 0xFFFFFFFF
         if elapsed < 0x80000000:
             tcb.rtt.sample(elapsed / 1000)

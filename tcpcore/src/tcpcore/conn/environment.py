@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from tcpcore.config import Config, LinkCapabilities
 
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from tcpcore.wire.tcp import Segment
 
 
-class Observer(Protocol):
-    """What ``Stack.observe`` delivers to. ``tcb`` is ``None`` for packets that belong to no connection."""
+class Observer:
+    """What ``Stack.observe`` delivers to: override what is of interest.
+
+    ``tcb`` is ``None`` for packets that belong to no connection.
+    """
 
     def segment_sent(self, tcb: Tcb | None, packet: Packet, now: float) -> None:
         """A TCP packet goes to the link; it may be a super-segment that the link cuts."""

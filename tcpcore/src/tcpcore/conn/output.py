@@ -27,7 +27,9 @@ def output(tcb: Tcb, now: float) -> None:
         tcb.reset_seq = None
     if tcb.rst_wanted:
         tcb.rst_wanted = False
-        emit(tcb, tcb.snd_nxt, tcb.rcv_nxt, RST | ACK, 0, now, segment_options(tcb, now))
+        # With a probe's octet on its way nobody knows where the peer's RCV.NXT is, and a RST has to hit it exactly
+        for seq in range(tcb.snd_nxt, tcb.snd_nxt + 1 + tcb.out_probe):
+            emit(tcb, seq, tcb.rcv_nxt, RST | ACK, 0, now, segment_options(tcb, now))
     if tcb.state is CLOSED or tcb.state is LISTEN:
         return
     if tcb.state in OPENING:
@@ -76,7 +78,7 @@ def _retransmit(tcb: Tcb, now: float) -> None:
         tcb.segments_retransmitted += 1
         tcb.bytes_retransmitted += length
         tcb.env.counters.retrans_segs += 1
-        tcb.rtt_seq = None  # Karn's algorithm (RFC 6298 section 3)
+        tcb.rtt_seq, tcb.rtt_ambiguous = None, True  # Karn's algorithm (RFC 6298 section 3)
 
 
 def _send_new(tcb: Tcb, now: float) -> None:
@@ -152,7 +154,12 @@ def _largest_segment(tcb: Tcb) -> int:
 def _send_probe(tcb: Tcb, now: float) -> None:
     """A zero-window probe: one octet of new data (MUST-36); or, with nothing to send, an old sequence number."""
     tcb.probe_now = False
-    if tcb.send_buffer.end > tcb.snd_nxt:
+    unsent = tcb.send_buffer.end - tcb.snd_nxt
+    usable = tcb.snd_una + tcb.snd_wnd - tcb.snd_nxt
+    if unsent > 0 and usable > 0:
+        # A small window is no zero window: the override timeout sends all it takes (section 3.8.6.2.1, (4))
+        _send_text(tcb, ACK | PSH, min(unsent, usable, tcb.mss), now)
+    elif unsent > 0:
         tcb.out_probe = True
         tcb.window_probes_out += 1
         _send_segment(tcb, tcb.snd_nxt, ACK, 1, now)

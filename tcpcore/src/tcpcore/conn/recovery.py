@@ -51,7 +51,6 @@ def on_timeout(tcb: Tcb, now: float) -> None:
     tcb.congestion.on_rto(tcb.in_flight, first=tcb.retransmissions == 0, now=now)
     tcb.retransmissions += 1
     tcb.rtt.back_off()
-    tcb.rtt_seq = None
     tcb.in_recovery = False
     tcb.dup_acks = 0
     tcb.recover = tcb.snd_nxt
@@ -73,7 +72,6 @@ def state_name(tcb: Tcb) -> str:
 def _retransmit_first(tcb: Tcb) -> None:
     tcb.rtx_nxt = tcb.snd_una
     tcb.rtx_end = min(tcb.snd_una + tcb.mss, tcb.snd_nxt)
-    tcb.rtt_seq = None
 
 
 def _tell(tcb: Tcb, event: str, now: float) -> None:

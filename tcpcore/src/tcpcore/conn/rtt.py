@@ -48,7 +48,7 @@ class RttEstimator:
             self._backoff += 1
 
     def acknowledged(self) -> None:
-        """New data was acknowledged: the path is alive, the back-off ends."""
+        """A window probe was answered: the back-off of probes ends."""
         self._backoff = 0
 
     def restart(self, rto: float) -> None:

@@ -58,11 +58,11 @@ class Tcb:
         "ack_now", "backlog", "bytes_acked", "bytes_in", "bytes_out", "bytes_retransmitted", "challenge_acks_out",
         "closed_by_user", "config", "congestion", "dup_acks", "duplicate_acks_in", "env", "error", "fin_seq",
         "first_unacked_at", "in_recovery", "irs", "iss", "keepalive_probes", "last_ack_sent", "last_data_in",
-        "last_data_out", "last_received", "local", "local_packed", "max_snd_wnd", "mss", "opened_at",
-        "out_of_order", "out_probe", "owner", "paws_drops", "peer_mss", "pending", "probe_now", "probes_unanswered",
-        "pseudo_sum", "rcv_adv", "rcv_fin", "rcv_mss", "rcv_nxt", "rcv_queue", "rcv_up", "rcv_wscale", "read_closed",
-        "ready", "recover", "remote", "remote_packed", "reset_seq", "retransmissions", "rst_wanted", "rtt", "rtt_seq",
-        "rtt_time", "rtx_end", "rtx_nxt", "scheduled", "segments_duplicate", "segments_in", "segments_out",
+        "last_data_out", "last_received", "local", "local_packed", "max_snd_wnd", "mss", "opened_at", "out_of_order",
+        "out_probe", "owner", "paws_drops", "peer_mss", "pending", "probe_now", "probes_unanswered", "pseudo_sum",
+        "rcv_adv", "rcv_fin", "rcv_mss", "rcv_nxt", "rcv_queue", "rcv_up", "rcv_wscale", "read_closed", "ready",
+        "recover", "remote", "remote_packed", "reset_seq", "retransmissions", "rst_wanted", "rtt", "rtt_ambiguous",
+        "rtt_seq", "rtt_time", "rtx_end", "rtx_nxt", "scheduled", "segments_duplicate", "segments_in", "segments_out",
         "segments_out_of_order", "segments_retransmitted", "send_buffer", "snd_nxt", "snd_sml", "snd_una", "snd_up",
         "snd_wl1", "snd_wl2", "snd_wnd", "snd_wscale", "state", "syn_due", "syn_retransmitted", "timers", "ts_offset",
         "ts_on", "ts_recent", "ts_recent_at", "unreported_write", "version", "window_probes_out",
@@ -142,6 +142,8 @@ class Tcb:
         self.rtt_seq: int | None = None
         """An ACK of this number ends the measurement begun at ``rtt_time``."""
         self.rtt_time = now
+        self.rtt_ambiguous = False
+        """Something was sent again: only an echoed timestamp can tell which copy an ACK is for (Karn)."""
         self.congestion: CongestionControl = Reno(self.mss, self.config.initial_window_segments)
         self.dup_acks = 0
         self.in_recovery = False

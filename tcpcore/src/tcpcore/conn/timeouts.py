@@ -26,7 +26,7 @@ def _retransmit(tcb: Tcb, now: float) -> None:
             return
         tcb.retransmissions += 1
         tcb.rtt.back_off()
-        tcb.rtt_seq = None
+        tcb.rtt_seq, tcb.rtt_ambiguous = None, True
         tcb.syn_due = True
         tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)
     elif tcb.retransmissions >= config.retries:  # R2 (RFC 9293 section 3.8.3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import trio
 from trio.lowlevel import Abort, RaiseCancelT, Task
@@ -108,7 +108,7 @@ class TCPStream(trio.abc.HalfCloseableStream):
     def _give(self, data: bytes | memoryview) -> int:
         now = trio.current_time()
         try:
-            taken = self.connection.send(cast("bytes", data), now)  # it may be a view of bytes
+            taken = self.connection.send(data, now)
         except TCPError as error:
             raise broken(self._engine.failure or error) from error
         if taken:

@@ -41,6 +41,8 @@ _CSUM_TSO: Final = 0x01 | 0x02 | 0x04
 _TSO_ECN: Final = 0x08
 _SIOCGIFMTU: Final = 0x8921
 _IFA_F_NODAD: Final = 0x02
+_RTN_LOCAL: Final = 2
+_ROUTE_QUERIES: Final = 1000
 
 _DEVICE_GONE: Final = frozenset((errno.EBADF, errno.EBADFD, errno.ENODEV, errno.ENXIO))
 _QUIET_IPV6: Final = {
@@ -190,6 +192,15 @@ def _configure(name: str, addresses: list[ipaddress.IPv4Interface | ipaddress.IP
         for address in addresses:
             flags = {"flags": _IFA_F_NODAD} if address.version == 6 else {}
             route.addr("add", index=index, address=str(address.ip), prefixlen=address.network.prefixlen, **flags)
+        for address in addresses:
+            _wait_until_local(route, str(address.ip))
+
+
+def _wait_until_local(route: IPRoute, address: str) -> None:
+    """The kernel makes an IPv6 address its own a few milliseconds after it was added; a SYN to it would be lost."""
+    for _ in range(_ROUTE_QUERIES):
+        if route.route("get", dst=address)[0]["type"] == _RTN_LOCAL:
+            return
 
 
 def _quiet_ipv6(name: str) -> None:

@@ -63,6 +63,11 @@ class Stack:
         except ValueError as error:
             raise AddressError(str(error)) from error
         self._own = {interface.ip.packed: str(interface.ip) for interface in self.addresses}
+        self._broadcasts = frozenset(
+            interface.network.broadcast_address.packed
+            for interface in self.addresses
+            if interface.version == 4 and interface.network.prefixlen < 31
+        )
         self._connections: dict[_Key, Connection] = {}
         self._listeners: dict[tuple[bytes | None, int], Listener] = {}
         self._ports = EphemeralPorts(self.env)
@@ -90,6 +95,9 @@ class Stack:
             if ip.destination not in self._own:
                 counters.ip_in_addr_errors += 1
                 self.env.drop("not-our-address", now)
+            elif not self._is_host(ip.source):
+                counters.ip_in_addr_errors += 1
+                self.env.drop("bad-source", now)  # RFC 9293 MUST-63
             elif ip.options_source_route:
                 self.env.drop("source-route", now)  # RFC 9293 MUST-49..53 stay with hosts that route
             elif ip.fragment is not None:
@@ -185,6 +193,8 @@ class Stack:
         remote_packed = _packed(remote[0])
         if not 1 <= remote[1] <= 65535:
             raise AddressError(f"port {remote[1]} is not between 1 and 65535")
+        if not self._is_host(remote_packed):
+            raise AddressError(f"{remote[0]} is not the address of a host")
         self._check_room()
         local_packed = self._local_for(remote_packed) if local is None else self._own_address(local[0])
         if len(local_packed) != len(remote_packed):
@@ -371,6 +381,12 @@ class Stack:
     def _check_room(self) -> None:
         if len(self._connections) >= self.config.max_connections:
             raise InsufficientResourcesError(f"{self.config.max_connections} connections are open already")
+
+    def _is_host(self, packed: bytes) -> bool:
+        """Whether one host can have this address: not unspecified, multicast or broadcast."""
+        if len(packed) == 4:
+            return 0 < packed[0] < 224 and packed not in self._broadcasts
+        return packed[0] != 0xFF and any(packed)
 
     def _own_address(self, address: str) -> bytes:
         packed = _packed(address)

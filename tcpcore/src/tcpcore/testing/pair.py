@@ -18,8 +18,9 @@ Filter = Callable[[bytes, str], bool]
 class Pair:
     """Stack ``a`` (192.0.2.1, 2001:db8::1) and stack ``b`` (.2, ::2).
 
-    ``latency`` is the one-way delay in seconds; ``loss``, ``duplicate`` and ``reorder`` are probabilities, decided
-    by ``seed``; a reordered packet comes up to four latencies late. ``deliver`` may be replaced, to lose or record.
+    ``latency`` is the one-way delay in seconds; ``loss``, ``duplicate``, ``reorder`` and ``corrupt`` are
+    probabilities, decided by ``seed``; a reordered packet comes up to four latencies late, a corrupted one has
+    one bit changed. ``deliver`` may be replaced, to lose or record.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Pair:
         loss: float = 0.0,
         duplicate: float = 0.0,
         reorder: float = 0.0,
+        corrupt: float = 0.0,
         capabilities: LinkCapabilities | None = None,
         start: float = 1000.0,
     ) -> None:
@@ -39,6 +41,7 @@ class Pair:
         self.loss = loss
         self.duplicate = duplicate
         self.reorder = reorder
+        self.corrupt = corrupt
         self.rng = random.Random(seed)
         self.deliver: Filter = lambda packet, direction: True
         self.a = Stack(["192.0.2.1/24", "2001:db8::1/64"], config, random.Random(seed + 1), b"a" * 32, capabilities)
@@ -114,5 +117,12 @@ class Pair:
             delay = self.latency
             if self.reorder and self.rng.random() < self.reorder:
                 delay += self.rng.random() * 4 * max(self.latency, 0.001)
+            if self.corrupt and self.rng.random() < self.corrupt:
+                packet = self._corrupted(packet)
             self._count += 1
             heapq.heappush(self._wire, (self.now + delay, self._count, to, packet))
+
+    def _corrupted(self, packet: bytes) -> bytes:
+        damaged = bytearray(packet)
+        damaged[self.rng.randrange(len(damaged))] ^= 1 << self.rng.randrange(8)
+        return bytes(damaged)

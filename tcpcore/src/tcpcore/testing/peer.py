@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from typing import Any
 
 from tcpcore.config import Config
@@ -21,7 +22,11 @@ _STACK = bytes((192, 0, 2, 1))
 _PEER = bytes((192, 0, 2, 9))
 PEER_ISS = (1 << 32) - 100
 """Close below the wrap, so that every test crosses it."""
-FLAGS = {"F": FIN, "S": SYN, "R": RST, "P": PSH, ".": ACK, "U": URG}
+PLAIN = Config(
+    timestamps=False, window_scaling=False, receive_buffer=65535, min_rto=0.25, delayed_ack=0.0625, nodelay=True
+)
+"""No options, and times that a float can express: change what a test is about with ``dataclasses.replace``."""
+FLAGS = {"S": SYN, "F": FIN, "R": RST, "P": PSH, "U": URG, ".": ACK}
 
 
 class Peer:
@@ -33,7 +38,7 @@ class Peer:
 
     def __init__(self, config: Config | None = None, port: int = 4000) -> None:
         self.now = 1000.0
-        self.config = config or Config(timestamps=False, window_scaling=False, receive_buffer=65535)
+        self.config = config or PLAIN
         self.stack = Stack(["192.0.2.1/24"], self.config, random.Random(7), b"s" * 32)
         self.port = port
         self.local_port = 80
@@ -122,6 +127,16 @@ class Peer:
         connection = self.stack.connect(("192.0.2.9", self.port), self.now, ("192.0.2.1", self.local_port))
         self.answers()
         return connection
+
+
+def brief(segments: Iterable[Segment]) -> list[str]:
+    """Each segment as packetdrill writes it, without window and options: ``S. 0:0(0) ack 1``."""
+    result = []
+    for seg in segments:
+        letters = "".join(letter for letter, bit in FLAGS.items() if seg.flags & bit)
+        text = f"{letters} {seg.seq}:{seg.seq + len(seg.payload)}({len(seg.payload)})"
+        result.append(text + (f" ack {seg.ack}" if seg.flags & ACK else ""))
+    return result
 
 
 def _later(options: dict[str, Any]) -> dict[str, Any]:
