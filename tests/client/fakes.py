@@ -87,7 +87,7 @@ def sample_status(number: int = 0, state: str = "ESTABLISHED") -> ConnectionStat
 
 def sample_netstat(*states: str) -> NetstatReport:
     """A report with one connection for each state."""
-    listener = ListenerStatus(None, 7070, 1, 256, 2, 128, 0, 3, 4, 1, 0, 57)
+    listener = ListenerStatus(None, 7070, 1, 256, 2, 128, 0, 3, 4, 1, 0, 0, 0, 57)
     totals: dict[str, Any] = {**NEUTRAL_FIELDS[StackStatistics], "tcp_in_segs": 5021, "tcp_out_segs": 4987}
     connections = tuple(as_map(sample_status(number, state)) for number, state in enumerate(states))
     return NetstatReport(1, connections, (asdict(listener),), totals)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, get_args
+
+SynCookies = Literal["never", "when-full", "always"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class Config:
     # Tables and queues: each a limit that is counted when reached
     somaxconn: int = 4096
     syn_backlog: int = 1024
+    syn_cookies: SynCookies = "when-full"
+    """When a SYN is answered without keeping state (RFC 4987 section 3.6): full means ``syn_backlog`` is reached."""
     max_connections: int = 65536
     max_time_wait: int = 16384
     max_out_of_order: int = 1024
@@ -97,6 +101,8 @@ class Config:
                 raise ValueError(f"{name} must be 1 to {MAX_BUFFER} bytes")
         if self.keepalive_idle <= 0 or self.keepalive_interval <= 0 or self.keepalive_count < 1:
             raise ValueError("keepalive idle and interval must be above 0 s, the count at least 1")
+        if self.syn_cookies not in get_args(SynCookies):
+            raise ValueError(f"syn_cookies must be one of {', '.join(get_args(SynCookies))}")
         low, high = self.ephemeral_ports
         if not 1 <= low <= high <= 65535:
             raise ValueError("ephemeral_ports must be two ports, the lower first")

@@ -118,6 +118,10 @@ class ListenerStatus:
     syn_ack_retransmissions: int
     half_open_timeouts: int
     cookies_sent: int
+    cookies_accepted: int
+    """Handshakes completed by a valid SYN cookie."""
+    cookies_failed: int
+    """ACKs for no connection whose cookie was forged or too old, while cookies were expected."""
     accepted: int
 
 

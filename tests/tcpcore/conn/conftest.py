@@ -20,8 +20,9 @@ def make_peer(request: pytest.FixtureRequest) -> MakePeer:
     peers = request.node.stash.setdefault(_PEERS, [])
 
     def make(**changes: Any) -> Peer:
-        peers.append(Peer(replace(PLAIN, **changes)))
-        return peers[-1]
+        peer = Peer(replace(PLAIN, **changes))
+        peers.append(peer)
+        return peer
 
     return make
 

@@ -13,7 +13,7 @@ def syn_from(peer: Peer, port: int) -> list[str]:
 
 
 def test_full_half_open_queue_drops_its_oldest(make_peer: MakePeer) -> None:
-    peer = make_peer(syn_backlog=2)
+    peer = make_peer(syn_backlog=2, syn_cookies="never")
     listener = peer.listen()
     for port in (1, 2, 3):
         assert syn_from(peer, port) == ["S. 0:0(0) ack 1"]

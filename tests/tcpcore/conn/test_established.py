@@ -156,7 +156,6 @@ def test_fin_leads_to_close_wait(peer: Peer, connection: Connection) -> None:
 
 def test_fin_beyond_a_gap_waits(peer: Peer, connection: Connection) -> None:
     assert brief(peer.send("F.", seq=3, ack=1)) == [". 1:1(0) ack 1"]
-    assert connection.state is State.ESTABLISHED
     assert brief(peer.send(".", seq=1, ack=1, data=b"ab")) == [". 1:1(0) ack 4"]
     assert connection.state is State.CLOSE_WAIT
 

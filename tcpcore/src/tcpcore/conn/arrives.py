@@ -10,7 +10,7 @@ from typing import Final
 
 from tcpcore.conn import keepalive, recovery, window
 from tcpcore.conn.environment import Environment
-from tcpcore.conn.packets import emit_reset
+from tcpcore.conn.packets import emit_stateless
 from tcpcore.conn.reassembly import OutOfOrder
 from tcpcore.conn.state import (
     CLOSE_WAIT,
@@ -46,20 +46,25 @@ def closed(env: Environment, ip: IPPacket, seg: Segment, now: float) -> None:
         return
     ports = (seg.destination_port, seg.source_port)
     if seg.flags & ACK:
-        emit_reset(env, ip.destination, ip.source, ports, seg.ack, 0, RST, now)
+        emit_stateless(env, ip.destination, ip.source, ports, seg.ack, 0, RST, now)
     else:
-        emit_reset(env, ip.destination, ip.source, ports, 0, seg.seq + seg.length, RST | ACK, now)
+        emit_stateless(env, ip.destination, ip.source, ports, 0, seg.seq + seg.length, RST | ACK, now)
 
 
 def listen(tcb: Tcb, seg: Segment, now: float) -> None:
     """3.10.7.2 LISTEN STATE, third: ``seg`` is a SYN without ACK or RST, ``tcb`` a new control block in LISTEN."""
+    take_syn(tcb, seg, now)
+    tcb.enter(SYN_RECEIVED)
+    tcb.syn_due = True
+
+
+def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
+    """Set RCV.NXT, IRS, the options and the send window from a SYN."""
     tcb.irs = seg.seq
     tcb.rcv_nxt = tcb.rcv_adv = seg.seq + 1
     _take_syn_options(tcb, seg, now)
-    tcb.snd_wnd = tcb.max_snd_wnd = seg.wnd
+    tcb.snd_wnd = tcb.max_snd_wnd = seg.wnd  # the window of a SYN is never scaled (RFC 7323 section 2.2)
     tcb.snd_wl1 = seg.seq
-    tcb.enter(SYN_RECEIVED)
-    tcb.syn_due = True
 
 
 def unwrap_segment(tcb: Tcb, seg: Segment) -> None:
@@ -100,11 +105,8 @@ def _syn_sent(tcb: Tcb, seg: Segment, now: float) -> None:
     # Fourth, check the SYN bit
     if not seg.flags & SYN:
         return  # Fifth: neither SYN nor RST
-    tcb.irs = seg.seq
-    tcb.rcv_nxt = tcb.rcv_adv = seg.seq + 1
-    _take_syn_options(tcb, seg, now)
-    tcb.snd_wnd = tcb.max_snd_wnd = seg.wnd  # the window of a SYN is never scaled (RFC 7323 section 2.2)
-    tcb.snd_wl1, tcb.snd_wl2 = seg.seq, seg.ack
+    take_syn(tcb, seg, now)
+    tcb.snd_wl2 = seg.ack
     if not acceptable:
         tcb.enter(SYN_RECEIVED)  # simultaneous open
         tcb.syn_due = True

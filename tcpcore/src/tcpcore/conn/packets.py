@@ -49,15 +49,16 @@ def emit(
         tcb.env.observer.segment_sent(tcb, packet, now)
 
 
-def emit_reset(
+def emit_stateless(
     env: Environment, source: bytes, destination: bytes, ports: tuple[int, int],
-    seq: int, ack: int, flags: int, now: float,
+    seq: int, ack: int, flags: int, now: float, wnd: int = 0, options: bytes = b"",
 ) -> None:  # fmt: skip
-    """Queue a RST that belongs to no connection."""
+    """Queue a segment that belongs to no connection: a RST, or a SYN,ACK that is a cookie."""
     pseudo = pseudo_header_sum(source, destination, TCP, 0)
-    packet = _tcp_packet(env, source, destination, pseudo, build_header(*ports, wrap(seq), wrap(ack), flags, 0))
+    header = build_header(*ports, wrap(seq), wrap(ack), flags, wnd, 0, options)
+    packet = _tcp_packet(env, source, destination, pseudo, header)
     env.counters.out_segs += 1
-    env.counters.out_rsts += 1
+    env.counters.out_rsts += bool(flags & RST)
     env.outbox.append(packet)
     if env.observer is not None:
         env.observer.segment_sent(None, packet, now)

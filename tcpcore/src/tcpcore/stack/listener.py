@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from tcpcore.conn.connection import Connection
 from tcpcore.conn.tcb import Ready, Tcb
+from tcpcore.stack.cookies import LIFETIME
 from tcpcore.status import ListenerStatus
 
 if TYPE_CHECKING:
@@ -16,12 +18,14 @@ if TYPE_CHECKING:
 class Listener:
     """A port in LISTEN. ``owner`` is free for the user.
 
-    Half-open queue full: the oldest half-open connection makes room. Accept queue full: new SYNs and the last
-    ACKs of handshakes are dropped; their peers try again. Both are counted.
+    Half-open queue full: SYNs are answered with cookies (``Config.syn_cookies``), or the oldest half-open
+    connection makes room. Accept queue full: new SYNs and the last ACKs of handshakes are dropped; their peers try
+    again. All of it is counted.
     """
 
     __slots__ = (
-        "_counts", "_stack", "accept_queue", "address", "backlog", "half_open", "owner", "port", "ready",
+        "_cookies_until", "_counts", "_stack", "accept_queue", "address", "backlog", "half_open", "owner", "port",
+        "ready",
     )  # fmt: skip
 
     def __init__(self, stack: Stack, address: str | None, port: int, backlog: int) -> None:
@@ -33,12 +37,16 @@ class Listener:
         self.half_open: dict[Tcb, None] = {}
         self.accept_queue: deque[Tcb] = deque()
         self.ready = 0
+        self._cookies_until = -inf
         self._counts = dict.fromkeys(
             (
                 "half_open_overflows",
                 "accept_overflows",
                 "syn_ack_retransmissions",
                 "half_open_timeouts",
+                "cookies_sent",
+                "cookies_accepted",
+                "cookies_failed",
                 "accepted",
             ),
             0,
@@ -77,19 +85,36 @@ class Listener:
             half_open_limit=self._stack.config.syn_backlog,
             accept_queue=len(self.accept_queue),
             accept_queue_limit=self.backlog,
-            cookies_sent=0,
             **self._counts,
         )
 
     def admit(self, tcb: Tcb) -> None:
         """A SYN opened ``tcb``: into the half-open queue, where the oldest makes room."""
-        if len(self.half_open) >= self._stack.config.syn_backlog:
+        if self._is_full():
             self._counts["half_open_overflows"] += 1
             self._stack.env.counters.listen_drops += 1
             oldest = next(iter(self.half_open))
             oldest.finish()
         self.half_open[tcb] = None
         tcb.backlog = self
+
+    def wants_cookie(self) -> bool:
+        """Whether the next SYN is to be answered without keeping state."""
+        mode = self._stack.config.syn_cookies
+        return mode == "always" or (mode == "when-full" and self._is_full())
+
+    def cookie_sent(self, now: float) -> None:
+        """Count one, and expect it back for as long as it is valid."""
+        self._counts["cookies_sent"] += 1
+        self._cookies_until = now + LIFETIME
+
+    def expects_cookie(self, now: float) -> bool:
+        """Whether an ACK for no connection can carry a valid cookie."""
+        return now < self._cookies_until
+
+    def cookie_checked(self, valid: bool) -> None:
+        """Count one that came back."""
+        self._counts["cookies_accepted" if valid else "cookies_failed"] += 1
 
     def has_room(self) -> bool:
         """Whether the accept queue takes one more; counted when it does not."""
@@ -117,3 +142,6 @@ class Listener:
         self.half_open.pop(tcb, None)
         if tcb.error is not None:
             self._counts["half_open_timeouts"] += 1
+
+    def _is_full(self) -> bool:
+        return len(self.half_open) >= self._stack.config.syn_backlog

@@ -15,7 +15,8 @@ from tcpcore.conn.connection import Connection
 from tcpcore.conn.environment import Environment, Observer
 from tcpcore.conn.state import CLOSED, LISTEN, OPENING, TIME_WAIT
 from tcpcore.errors import AddressError, AddressInUseError, ConnectionRefusedError, InsufficientResourcesError
-from tcpcore.seqnum import unwrap
+from tcpcore.seqnum import unwrap, wrap
+from tcpcore.stack import cookies
 from tcpcore.stack import icmp as icmp_answers
 from tcpcore.stack.isn import initial_numbers
 from tcpcore.stack.listener import Listener
@@ -286,22 +287,45 @@ class Stack:
         if seg.flags & RST:
             return
         if seg.flags & ACK:
-            arrives.closed(self.env, ip, seg, now)
+            if seg.flags & SYN or not listener.expects_cookie(now):
+                arrives.closed(self.env, ip, seg, now)
+            else:
+                self._cookie_arrives(listener, ip, seg, key, now)
             return
         if not seg.flags & SYN:
             self.env.drop("no-connection", now)
             return
-        if not listener.has_room() or len(self._connections) >= self.config.max_connections:
-            self.env.counters.listen_drops += 1
-            self.env.drop("listen-overflow", now)
+        if not self._has_room(listener, now):
             return
-        if (old := self._connections.get(key)) is not None:
-            self._forget(old)
-        connection = self._new_connection(key, now)
-        connection.state = LISTEN
+        if listener.wants_cookie():
+            cookies.answer(self._make_connection(key, now), seg, now)
+            listener.cookie_sent(now)
+            return
+        connection = self._new_passive(key, now)
         arrives.listen(connection, seg, now)
         listener.admit(connection)
         connection.touch()
+
+    def _cookie_arrives(self, listener: Listener, ip: IPPacket, seg: Segment, key: _Key, now: float) -> None:
+        """An ACK in LISTEN whose SYN,ACK was perhaps a cookie."""
+        if not self._has_room(listener, now):
+            return
+        syn = cookies.restore(self.env, ip.destination, ip.source, seg, now)
+        listener.cookie_checked(syn is not None)
+        if syn is None:
+            arrives.closed(self.env, ip, seg, now)
+            return
+        connection = self._new_passive(key, now, wrap(seg.ack - 1))
+        cookies.resume(connection, syn, now)
+        connection.backlog = listener
+        connection.segment_arrives(seg, now)
+
+    def _has_room(self, listener: Listener, now: float) -> bool:
+        if listener.has_room() and len(self._connections) < self.config.max_connections:
+            return True
+        self.env.counters.listen_drops += 1
+        self.env.drop("listen-overflow", now)
+        return False
 
     def _reopens(self, connection: Connection, seg: Segment) -> bool:
         """Whether a SYN may take over a connection in TIME-WAIT (RFC 6191, RFC 9293 MAY-2)."""
@@ -336,21 +360,33 @@ class Stack:
 
     # Tables
 
-    def _new_connection(self, key: _Key, now: float) -> Connection:
+    def _new_connection(self, key: _Key, now: float, iss: int | None = None) -> Connection:
+        connection = self._make_connection(key, now, iss)
+        self._connections[key] = connection
+        return connection
+
+    def _new_passive(self, key: _Key, now: float, iss: int | None = None) -> Connection:
+        """A connection in LISTEN, instead of a closed one that the table may still have."""
+        if (old := self._connections.get(key)) is not None:
+            self._forget(old)
+        connection = self._new_connection(key, now, iss)
+        connection.state = LISTEN
+        return connection
+
+    def _make_connection(self, key: _Key, now: float, iss: int | None = None) -> Connection:
+        """One that is in no table; ``iss``: chosen already."""
         local, remote, local_port, remote_port = key
-        iss, ts_offset = initial_numbers(self.env, local, local_port, remote, remote_port, now)
-        connection = Connection(
+        fresh_iss, ts_offset = initial_numbers(self.env, local, local_port, remote, remote_port, now)
+        return Connection(
             self.env,
             (self._own[local], local_port),
             (str(ipaddress.ip_address(remote)), remote_port),
             local,
             remote,
-            iss,
+            fresh_iss if iss is None else iss,
             ts_offset,
             now,
         )
-        self._connections[key] = connection
-        return connection
 
     def _schedule(self, connection: Connection) -> None:
         """Have ``advance`` look at the timers; lazily: an entry that comes too early is put back."""

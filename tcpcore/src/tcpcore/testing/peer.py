@@ -18,8 +18,8 @@ from tcpcore.wire.ipv4 import build_ipv4_header
 from tcpcore.wire.options import build_syn_options, build_timestamp
 from tcpcore.wire.tcp import ACK, CHECKSUM_OFFSET, FIN, PSH, RST, SYN, URG, Segment, build_header, parse_untrusted
 
-_STACK = bytes((192, 0, 2, 1))
-_PEER = bytes((192, 0, 2, 9))
+STACK_ADDRESS = bytes((192, 0, 2, 1))
+PEER_ADDRESS = bytes((192, 0, 2, 9))
 PEER_ISS = (1 << 32) - 100
 """Close below the wrap, so that every test crosses it."""
 PLAIN = Config(
@@ -67,16 +67,9 @@ class Peer:
         elif "ts" in options:
             extra = build_timestamp(*options["ts"])
         raw_ack = wrap((self.iss or 0) + ack)
-        header = bytearray(
-            build_header(
-                self.port, self.local_port, wrap(PEER_ISS + seq), raw_ack, flags, wnd, options.get("up", 0), extra
-            )
+        return tcp_packet(
+            self.port, self.local_port, wrap(PEER_ISS + seq), raw_ack, flags, wnd, options.get("up", 0), extra, data
         )
-        header += data
-        pseudo = pseudo_header_sum(_PEER, _STACK, TCP, len(header))
-        header[CHECKSUM_OFFSET : CHECKSUM_OFFSET + 2] = pseudo.to_bytes(2, "big")
-        header[CHECKSUM_OFFSET : CHECKSUM_OFFSET + 2] = checksum(header).to_bytes(2, "big")
-        return bytes(build_ipv4_header(_PEER, _STACK, TCP, len(header), 1) + header)
 
     def answers(self) -> list[Segment]:
         """What the stack sends now, cut to single packets, numbers made relative."""
@@ -127,6 +120,27 @@ class Peer:
         connection = self.stack.connect(("192.0.2.9", self.port), self.now, ("192.0.2.1", self.local_port))
         self.answers()
         return connection
+
+
+def tcp_packet(
+    source_port: int,
+    destination_port: int,
+    seq: int,
+    ack: int,
+    flags: int,
+    wnd: int,
+    up: int = 0,
+    options: bytes = b"",
+    data: bytes = b"",
+    source: bytes = PEER_ADDRESS,
+    destination: bytes = STACK_ADDRESS,
+) -> bytes:
+    """A whole IPv4 packet with one segment, numbers as on the wire, checksums complete."""
+    segment = bytearray(build_header(source_port, destination_port, seq, ack, flags, wnd, up, options) + data)
+    pseudo = pseudo_header_sum(source, destination, TCP, len(segment))
+    segment[CHECKSUM_OFFSET : CHECKSUM_OFFSET + 2] = pseudo.to_bytes(2, "big")
+    segment[CHECKSUM_OFFSET : CHECKSUM_OFFSET + 2] = checksum(segment).to_bytes(2, "big")
+    return bytes(build_ipv4_header(source, destination, TCP, len(segment), 1) + segment)
 
 
 def brief(segments: Iterable[Segment]) -> list[str]:
