@@ -14,7 +14,7 @@ from tests.system.kernel import OURS, OURS6
 pytestmark = [pytest.mark.tun, pytest.mark.skipif(shutil.which("ping") is None, reason="no ping command")]
 
 
-@pytest.mark.parametrize("size", [0, 56, 1400])
+@pytest.mark.parametrize("size", [0, 56, 1400, 4000])
 @pytest.mark.parametrize("address", [OURS, OURS6], ids=["ipv4", "ipv6"])
 async def test_ping_is_answered(host: Host, address: str, size: int) -> None:
     command = ["ping", "-n", "-c", "2", "-i", "0.2", "-W", "2", "-s", str(size), address]

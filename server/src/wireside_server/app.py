@@ -129,6 +129,7 @@ async def _serve_own(server: Server, keepalive: Keepalive, stream: TCPStream) ->
     stream.set_option("keepalive_interval", keepalive.interval)
     stream.set_option("keepalive_count", keepalive.count)
     stream.set_option("keepalive", True)
+    stream.set_option("user_timeout", keepalive.patience)  # probes rest while data is unacknowledged
     address, port = stream.remote
     log = server.log.bind(remote=f"{address} {port}", tcp="own")
     await server.run_client(Client(server, stream, log, connection_key(stream.connection)))

@@ -20,6 +20,11 @@ class Keepalive:
     interval: float = 75.0
     count: int = 10
 
+    @property
+    def patience(self) -> float:
+        """Seconds after which a silent peer is gone, whether data waits for its acknowledgement or not."""
+        return self.idle + self.interval * self.count
+
 
 @frozen
 class Subnet:

@@ -26,6 +26,7 @@ def set_keepalive(stream: trio.SocketStream, keepalive: Keepalive) -> None:
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, round(keepalive.interval)))
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, keepalive.count)
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(keepalive.patience * 1000))
     except OSError:
         pass
 

@@ -86,6 +86,12 @@ class Config:
     """Challenge and duplicate ACKs per second, for the whole stack (RFC 5961 section 7)."""
     icmp_rate: int = 1000
     """ICMP messages and RSTs for no connection that we send per second."""
+    max_reassembly: int = 256
+    """Incomplete IP datagrams kept."""
+    reassembly_bytes: int = 4 << 20
+    """Bytes kept of them all."""
+    reassembly_timeout: float = 30.0
+    """From a datagram's first fragment on (Linux's; RFC 1122 section 3.3.2 and RFC 8200 say 60 s)."""
     ephemeral_ports: tuple[int, int] = (32768, 60999)
 
     def __post_init__(self) -> None:
@@ -103,6 +109,8 @@ class Config:
             raise ValueError("keepalive idle and interval must be above 0 s, the count at least 1")
         if self.syn_cookies not in get_args(SynCookies):
             raise ValueError(f"syn_cookies must be one of {', '.join(get_args(SynCookies))}")
+        if self.max_reassembly < 1 or self.reassembly_bytes < 65535 or self.reassembly_timeout <= 0:
+            raise ValueError("reassembly needs at least 1 datagram, 65535 bytes and a timeout above 0 s")
         low, high = self.ephemeral_ports
         if not 1 <= low <= high <= 65535:
             raise ValueError("ephemeral_ports must be two ports, the lower first")

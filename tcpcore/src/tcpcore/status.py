@@ -147,10 +147,17 @@ class StackStatistics:
     ip_in_hdr_errors: int
     ip_in_addr_errors: int
     ip_in_unknown_protos: int
+    ip_reassembled: int
     ip_reassembly_fails: int
     icmp_in_msgs: int
     icmp_out_msgs: int
     icmp_in_errors: int
+    icmp_soft_errors: int
+    """ICMP errors noted on a connection that went on."""
+    icmp_hard_errors: int
+    """ICMP errors that ended the opening of a connection."""
+    path_mtu_reductions: int
+    """Times a connection's segments were made smaller (RFC 1191, RFC 8201)."""
     rate_limited: int
     """Answers (ICMP, RST, challenge ACK) not sent because a rate limit was reached."""
     drops: dict[str, int]

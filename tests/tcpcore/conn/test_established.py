@@ -237,3 +237,14 @@ def test_unknown_and_impossible_options_are_refused(peer: Peer, connection: Conn
         connection.get_option("colour")
     with pytest.raises(ValueError, match="keepalive"):
         connection.set_option("keepalive_count", 0, peer.now)
+
+
+def test_rst_may_carry_data(peer: Peer, connection: Connection) -> None:
+    peer.send("R.", seq=1, ack=1, data=b"the reason")
+    assert connection.state is State.CLOSED
+
+
+def test_gap_in_the_middle_of_ranges_is_bridged(peer: Peer, connection: Connection) -> None:
+    for seq, data in ((3, b"c"), (5, b"e"), (2, b"bcde"), (1, b"abcdefg")):
+        peer.send(".", seq=seq, ack=1, data=data)
+    assert connection.receive(9, peer.now) == b"abcdefg"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tcpcore.testing import PEER_ISS, PLAIN, Pair, Peer, brief, tcp_packet
 from tcpcore.wire.tcp import SYN
 from tests.tcpcore.conn.conftest import MakePeer
 
-SCALED = {"window_scaling": True, "receive_buffer": 1 << 20}
+SCALED: dict[str, Any] = {"window_scaling": True, "receive_buffer": 1 << 20}
 
 
 def test_syn_announces_the_mtu_less_fixed_headers(peer: Peer) -> None:
@@ -169,3 +170,12 @@ def test_two_stacks_agree_on_everything() -> None:
     assert a.status(pair.now).mss == b.status(pair.now).mss == 8948
     assert a.status(pair.now).timestamps
     assert (a.snd_wscale, b.snd_wscale) == (5, 5)
+
+
+@pytest.mark.parametrize("changes", [{}, {"timestamps": True}, SCALED, {"timestamps": True, **SCALED}])
+def test_options_of_a_syn_fill_their_words(make_peer: MakePeer, changes: dict[str, Any]) -> None:
+    peer = make_peer(**changes)
+    peer.stack.connect(("192.0.2.9", 80), peer.now)
+    (packet,) = peer.stack.transmit(peer.now)
+    header = bytes(packet)[20:]
+    assert len(header) == (header[12] >> 4) * 4

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from tcpcore import Ready, State
+from tcpcore.conn.tcb import Tcb
 from tcpcore.testing import PLAIN, Pair, Peer
+from tcpcore.timing import Timer
+from tcpcore.wire.packet import Packet
+from tcpcore.wire.tcp import Segment
 
 
 class Recorder:
@@ -14,22 +18,22 @@ class Recorder:
     def __init__(self) -> None:
         self.events: list[tuple[str, Any]] = []
 
-    def segment_sent(self, tcb: object, packet: object, now: float) -> None:
+    def segment_sent(self, tcb: Tcb | None, packet: Packet, now: float) -> None:
         self.events.append(("sent", tcb is not None))
 
-    def segment_received(self, tcb: object, segment: object, now: float) -> None:
+    def segment_received(self, tcb: Tcb | None, segment: Segment, now: float) -> None:
         self.events.append(("received", tcb is not None))
 
     def segment_dropped(self, reason: str, now: float) -> None:
         self.events.append(("dropped", reason))
 
-    def state_changed(self, tcb: object, old: State, new: State) -> None:
+    def state_changed(self, tcb: Tcb, old: State, new: State) -> None:
         self.events.append(("state", str(new)))
 
-    def timer_fired(self, tcb: object, timer: object, now: float) -> None:
+    def timer_fired(self, tcb: Tcb, timer: Timer, now: float) -> None:
         self.events.append(("timer", str(timer)))
 
-    def congestion_event(self, tcb: object, event: str, now: float) -> None:
+    def congestion_event(self, tcb: Tcb, event: str, now: float) -> None:
         self.events.append(("congestion", event))
 
 

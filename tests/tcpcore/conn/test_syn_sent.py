@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tcpcore import Ready, State, errors
+from tcpcore import Ready, Stack, State, errors
 from tcpcore.testing import Pair, Peer, brief
 from tcpcore.wire.tcp import SYN
 
@@ -143,7 +143,7 @@ def test_open_to_an_address_that_is_no_host_is_refused(address: str) -> None:
         lambda stack: stack.connect(("192.0.2.9", 80), 0.0, ("192.0.2.77", 0)),
     ],
 )
-def test_open_with_a_wrong_address_is_refused(peer: Peer, call: Callable[[object], object]) -> None:
+def test_open_with_a_wrong_address_is_refused(peer: Peer, call: Callable[[Stack], object]) -> None:
     with pytest.raises(errors.AddressError):
         call(peer.stack)
 

@@ -298,6 +298,7 @@ def _syn_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     _measure_rtt(tcb, seg, tcb.iss + 1, now)
     if tcb.syn_retransmitted and tcb.rtt.srtt is None:
         tcb.rtt.restart(max(tcb.config.initial_rto, 3.0))  # RFC 6298 section 5.7
+    tcb.soft_error = None
     tcb.snd_una = max(tcb.snd_una, tcb.iss + 1)
     tcb.send_buffer.start = tcb.snd_una
     tcb.retransmissions = 0

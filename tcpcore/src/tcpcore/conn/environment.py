@@ -46,10 +46,11 @@ class Counters:
     """Running totals of a stack; ``StackStatistics`` says what they mean."""
 
     __slots__ = (
-        "active_opens", "attempt_fails", "curr_estab", "drops", "estab_resets", "icmp_in_errors", "icmp_in_msgs",
-        "icmp_out_msgs", "in_errs", "in_segs", "ip_in_addr_errors", "ip_in_hdr_errors", "ip_in_receives",
-        "ip_in_unknown_protos", "ip_out_requests", "ip_reassembly_fails", "listen_drops", "listen_overflows",
-        "out_rsts", "out_segs", "passive_opens", "rate_limited", "retrans_segs",
+        "active_opens", "attempt_fails", "curr_estab", "drops", "estab_resets", "icmp_hard_errors",
+        "icmp_in_errors", "icmp_in_msgs", "icmp_out_msgs", "icmp_soft_errors", "in_errs", "in_segs",
+        "ip_in_addr_errors", "ip_in_hdr_errors", "ip_in_receives", "ip_in_unknown_protos", "ip_out_requests",
+        "ip_reassembled", "ip_reassembly_fails", "listen_drops", "listen_overflows", "out_rsts", "out_segs",
+        "passive_opens", "path_mtu_reductions", "rate_limited", "retrans_segs",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -57,8 +58,9 @@ class Counters:
         self.in_segs = self.out_segs = self.retrans_segs = self.in_errs = self.out_rsts = 0
         self.listen_overflows = self.listen_drops = self.rate_limited = 0
         self.ip_in_receives = self.ip_out_requests = self.ip_in_hdr_errors = self.ip_in_addr_errors = 0
-        self.ip_in_unknown_protos = self.ip_reassembly_fails = 0
+        self.ip_in_unknown_protos = self.ip_reassembled = self.ip_reassembly_fails = 0
         self.icmp_in_msgs = self.icmp_out_msgs = self.icmp_in_errors = 0
+        self.icmp_soft_errors = self.icmp_hard_errors = self.path_mtu_reductions = 0
         self.drops: Counter[str] = Counter()
 
 

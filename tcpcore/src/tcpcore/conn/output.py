@@ -68,7 +68,9 @@ def _retransmit(tcb: Tcb, now: float) -> None:
     """Send again from ``rtx_nxt`` up to ``rtx_end``, as the congestion window allows."""
     while tcb.rtx_nxt < tcb.rtx_end and tcb.rtx_nxt - tcb.snd_una < tcb.congestion.cwnd:
         seq = tcb.rtx_nxt
-        edge = max(tcb.snd_una + tcb.snd_wnd, seq + 1)  # one octet at least, to learn of a window that shrank
+        edge = tcb.snd_una + max(tcb.snd_wnd, 1)  # one octet at least, to learn of a window that shrank
+        if seq >= edge:
+            return
         length = min(min(tcb.rtx_end, tcb.send_buffer.end) - seq, tcb.mss, edge - seq)
         flags = ACK
         if tcb.fin_seq == seq + length and tcb.snd_nxt > tcb.fin_seq:

@@ -22,7 +22,7 @@ def _retransmit(tcb: Tcb, now: float) -> None:
     if tcb.state in OPENING:
         limit = config.syn_retries if tcb.state is SYN_SENT else config.syn_ack_retries
         if tcb.retransmissions >= limit:
-            tcb.finish(ConnectionTimeoutError(f"no answer to {limit + 1} SYNs"))
+            tcb.finish(tcb.soft_error or ConnectionTimeoutError(f"no answer to {limit + 1} SYNs"))
             return
         tcb.retransmissions += 1
         tcb.rtt.back_off()

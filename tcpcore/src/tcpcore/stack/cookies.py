@@ -30,7 +30,7 @@ _NO_WSCALE: Final = 15
 _SACK_PERMITTED: Final = 16
 _OPTION_BITS: Final = 31
 _NO_TIMESTAMPS: Final = 32
-_HASHED: Final = Struct(">HHIBBQ")
+_HASHED: Final = Struct(">HHIBBq")
 
 
 def answer(tcb: Tcb, syn: Segment, now: float) -> None:

@@ -10,14 +10,15 @@ from random import Random, SystemRandom
 from typing import cast
 
 from tcpcore.config import Config, LinkCapabilities
-from tcpcore.conn import arrives, calls
+from tcpcore.conn import arrives, calls, pathmtu, unreachable
 from tcpcore.conn.connection import Connection
 from tcpcore.conn.environment import Environment, Observer
-from tcpcore.conn.state import CLOSED, LISTEN, OPENING, TIME_WAIT
-from tcpcore.errors import AddressError, AddressInUseError, ConnectionRefusedError, InsufficientResourcesError
+from tcpcore.conn.state import CLOSED, LISTEN, TIME_WAIT
+from tcpcore.errors import AddressError, AddressInUseError, InsufficientResourcesError
 from tcpcore.seqnum import unwrap, wrap
 from tcpcore.stack import cookies
 from tcpcore.stack import icmp as icmp_answers
+from tcpcore.stack.fragments import Reassembly
 from tcpcore.stack.isn import initial_numbers
 from tcpcore.stack.listener import Listener
 from tcpcore.stack.ports import EphemeralPorts
@@ -75,6 +76,7 @@ class Stack:
         self._deadlines: list[tuple[float, int, Connection]] = []
         self._deadline_count = 0
         self._time_wait: dict[Connection, None] = {}
+        self._reassembly = Reassembly(self.env)
         self.ready_listeners: list[Listener] = []
 
     @property
@@ -102,17 +104,9 @@ class Stack:
             elif ip.options_source_route:
                 self.env.drop("source-route", now)  # RFC 9293 MUST-49..53 stay with hosts that route
             elif ip.fragment is not None:
-                counters.ip_reassembly_fails += 1
-                self.env.drop("fragment", now)
-            elif ip.protocol == TCP:
-                self._receive_tcp(ip, parse_tcp(ip, checked), now)
-            elif ip.protocol == icmp.PROTOCOL[ip.version]:
-                self._receive_icmp(ip, icmp.parse_untrusted(ip, checked), now)
-            elif ip.protocol == _UDP:
-                icmp_answers.port_unreachable(self.env, ip, memoryview(packet), now)
+                self._receive_fragment(ip, packet, now)
             else:
-                counters.ip_in_unknown_protos += 1
-                self.env.drop("protocol", now)
+                self._receive_whole(ip, packet, now, checked)
         except BadPacket as bad:
             if bad.reason.startswith("tcp"):
                 counters.in_errs += 1
@@ -121,6 +115,29 @@ class Stack:
             else:
                 counters.ip_in_hdr_errors += 1
             self.env.drop(bad.reason, now)
+
+    def _receive_fragment(self, fragment: IPPacket, packet: Buffer, now: float) -> None:
+        whole = self._reassembly.add(fragment, packet, now)
+        if whole is None:
+            return
+        ip = parse_ip(whole)
+        if ip.fragment is not None:
+            self.env.drop("fragment-nested", now)
+        elif ip.options_source_route:
+            self.env.drop("source-route", now)
+        else:
+            self._receive_whole(ip, whole, now, False)
+
+    def _receive_whole(self, ip: IPPacket, packet: Buffer, now: float, checked: bool) -> None:
+        if ip.protocol == TCP:
+            self._receive_tcp(ip, parse_tcp(ip, checked), now)
+        elif ip.protocol == icmp.PROTOCOL[ip.version]:
+            self._receive_icmp(ip, icmp.parse_untrusted(ip, checked), now)
+        elif ip.protocol == _UDP:
+            icmp_answers.port_unreachable(self.env, ip, memoryview(packet), now)
+        else:
+            self.env.counters.ip_in_unknown_protos += 1
+            self.env.drop("protocol", now)
 
     def transmit(self, now: float) -> list[Packet]:
         """What must go out now, in order; sized for the link's capabilities."""
@@ -142,10 +159,16 @@ class Stack:
 
     def next_deadline(self) -> float | None:
         """When ``advance`` has something to do; ``None``: never, as things are."""
-        return self._deadlines[0][0] if self._deadlines else None
+        timers = self._deadlines[0][0] if self._deadlines else None
+        reassembly = self._reassembly.next_deadline()
+        if timers is None or reassembly is None:
+            return reassembly if timers is None else timers
+        return min(timers, reassembly)
 
     def advance(self, now: float) -> None:
         """Fire every timer due at or before ``now``."""
+        for datagram in self._reassembly.expire(now):
+            icmp_answers.reassembly_timed_out(self.env, datagram, now)
         while self._deadlines and self._deadlines[0][0] <= now:
             deadline, _, connection = heapq.heappop(self._deadlines)
             if connection.scheduled != deadline:
@@ -247,10 +270,14 @@ class Stack:
             ip_in_hdr_errors=counters.ip_in_hdr_errors,
             ip_in_addr_errors=counters.ip_in_addr_errors,
             ip_in_unknown_protos=counters.ip_in_unknown_protos,
+            ip_reassembled=counters.ip_reassembled,
             ip_reassembly_fails=counters.ip_reassembly_fails,
             icmp_in_msgs=counters.icmp_in_msgs,
             icmp_out_msgs=counters.icmp_out_msgs,
             icmp_in_errors=counters.icmp_in_errors,
+            icmp_soft_errors=counters.icmp_soft_errors,
+            icmp_hard_errors=counters.icmp_hard_errors,
+            path_mtu_reductions=counters.path_mtu_reductions,
             rate_limited=counters.rate_limited,
             drops=dict(counters.drops),
         )
@@ -346,17 +373,21 @@ class Stack:
         self.env.counters.icmp_in_msgs += 1
         if icmp_answers.is_echo_request(ip, message):
             icmp_answers.reply_to_echo(self.env, ip, message, now)
-        elif icmp_answers.is_port_unreachable(ip, message):
-            self._refuse(icmp.parse_quoted_untrusted(message.payload), now)
+        elif (error := icmp_answers.error(ip, message)) is not None:
+            self._icmp_error(error, icmp.parse_quoted_untrusted(message.payload), now)
 
-    def _refuse(self, quoted: icmp.QuotedSegment, now: float) -> None:
-        """A hard error aborts the opening of a connection (RFC 5927 section 4: its SYN has to be in flight)."""
+    def _icmp_error(self, error: icmp_answers.Error, quoted: icmp.QuotedSegment, now: float) -> None:
         key = (quoted.source, quoted.destination, quoted.source_port, quoted.destination_port)
         connection = self._connections.get(key)
-        if connection is None or connection.state not in OPENING:
-            return
-        if unwrap(quoted.seq, connection.snd_una) == connection.iss:
-            connection.finish(ConnectionRefusedError("the peer's port is unreachable"))
+        if connection is None or not unreachable.is_outstanding(connection, quoted.seq):
+            self.env.drop("icmp-not-outstanding", now)
+        elif error.kind is icmp_answers.Kind.TOO_BIG:
+            if pathmtu.too_big(connection, quoted.length, error.mtu, now):
+                self.env.counters.path_mtu_reductions += 1
+        elif error.kind is icmp_answers.Kind.HARD:
+            unreachable.hard_error(connection, error.text)
+        else:
+            unreachable.soft_error(connection, error.text)
 
     # Tables
 

@@ -22,6 +22,7 @@ DESTINATION_UNREACHABLE: Final = 3
 ECHO_REQUEST: Final = 8
 TIME_EXCEEDED: Final = 11
 """Types of ICMP."""
+PARAMETER_PROBLEM: Final = 12
 PROTOCOL_UNREACHABLE: Final = 2
 PORT_UNREACHABLE: Final = 3
 FRAGMENTATION_NEEDED: Final = 4
@@ -30,11 +31,16 @@ FRAGMENTATION_NEEDED: Final = 4
 V6_DESTINATION_UNREACHABLE: Final = 1
 V6_PACKET_TOO_BIG: Final = 2
 V6_TIME_EXCEEDED: Final = 3
+V6_PARAMETER_PROBLEM: Final = 4
 V6_ECHO_REQUEST: Final = 128
 V6_ECHO_REPLY: Final = 129
 """Types of ICMPv6; ``rest`` of ``V6_PACKET_TOO_BIG`` is the MTU."""
 V6_PORT_UNREACHABLE: Final = 4
 """Code of ``V6_DESTINATION_UNREACHABLE``."""
+V6_UNKNOWN_NEXT_HEADER: Final = 1
+"""Code of ``V6_PARAMETER_PROBLEM``: what protocol unreachable is in IPv4."""
+REASSEMBLY_TIME_EXCEEDED: Final = 1
+"""Code of ``TIME_EXCEEDED`` and ``V6_TIME_EXCEEDED``."""
 
 PROTOCOL: Final = {4: ICMP, 6: ICMPV6}
 """The protocol number of each IP version's ICMP."""
@@ -59,11 +65,17 @@ class ICMPMessage:
 
 
 class QuotedSegment:
-    """The segment that an ICMP error is about: who sent it to whom, and its sequence number on the wire."""
+    """The segment that an ICMP error is about: who sent it to whom, and its sequence number on the wire.
 
-    __slots__ = ("destination", "destination_port", "seq", "source", "source_port")
+    ``length``: bytes of its whole packet, as its IP header told.
+    """
 
-    def __init__(self, source: bytes, destination: bytes, source_port: int, destination_port: int, seq: int) -> None:
+    __slots__ = ("destination", "destination_port", "length", "seq", "source", "source_port")
+
+    def __init__(
+        self, source: bytes, destination: bytes, source_port: int, destination_port: int, seq: int, length: int
+    ) -> None:
+        self.length = length
         self.source = source
         self.destination = destination
         self.source_port = source_port
@@ -90,21 +102,22 @@ def parse_untrusted(ip: IPPacket, checked: bool) -> ICMPMessage:
 def parse_quoted_untrusted(payload: Buffer) -> QuotedSegment:
     """The TCP segment whose start an ICMP error's ``payload`` quotes. Raises only ``BadPacket``.
 
-    The quote ends where the sender of the error liked, so its lengths and checksums are not looked at.
+    The quote ends where the sender of the error liked, so its lengths and checksums are not checked.
     """
     version = payload[0] >> 4 if payload else 0
     if version == 4 and len(payload) >= 20:
-        first, _, _, _, fragment, _, protocol, _, source, destination = _IPV4.unpack_from(payload)
+        first, _, length, _, fragment, _, protocol, _, source, destination = _IPV4.unpack_from(payload)
         at = (first & 15) * 4
         first_fragment = at >= 20 and not fragment & _IPV4_OFFSET
     elif version == 6 and len(payload) >= 40:
-        _, _, protocol, _, source, destination = _IPV6.unpack_from(payload)
-        at, first_fragment = 40, True
+        _, length, protocol, _, source, destination = _IPV6.unpack_from(payload)
+        at, length, first_fragment = 40, 40 + length, True
     else:
         raise BadPacket("icmp-quote")
     if protocol != TCP or not first_fragment or len(payload) < at + 8:
         raise BadPacket("icmp-quote")
-    return QuotedSegment(source, destination, *_PORTS_SEQ.unpack_from(payload, at))
+    source_port, destination_port, seq = _PORTS_SEQ.unpack_from(payload, at)
+    return QuotedSegment(source, destination, source_port, destination_port, seq, length)
 
 
 def build(version: int, source: bytes, destination: bytes, type: int, code: int, rest: int, payload: Buffer) -> bytes:

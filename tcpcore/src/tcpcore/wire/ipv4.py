@@ -30,7 +30,8 @@ _HEADER: Final = Struct(">BBHHHBBH4s4s")
 _DONT_FRAGMENT: Final = 0x4000
 _MORE_FRAGMENTS: Final = 0x2000
 _OFFSET: Final = 0x1FFF
-_MAX_LENGTH: Final = 65535
+MAX_LENGTH: Final = 65535
+"""Of a whole packet."""
 
 _END_OF_OPTIONS: Final = 0
 _NO_OPERATION: Final = 1
@@ -73,7 +74,7 @@ def parse_ipv4_untrusted(view: memoryview) -> IPPacket:
 def _fragment(identification: int, flags: int, length: int) -> tuple[int, int, bool]:
     offset = (flags & _OFFSET) * 8
     more = bool(flags & _MORE_FRAGMENTS)
-    if length == 0 or (more and length % 8) or offset + length > _MAX_LENGTH:
+    if length == 0 or (more and length % 8) or offset + length > MAX_LENGTH:
         raise BadPacket("ip-fragment-length")
     return identification, offset, more
 
