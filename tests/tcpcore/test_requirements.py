@@ -16,7 +16,7 @@ IDS = [f"{kind}-{number}" for kind, last in TABLE.pop("ids").items() for number 
 
 
 @cache
-def tests_in(path: str) -> set[str]:
+def named_in(path: str) -> set[str]:
     tree = ast.parse((HERE / path).read_text())
     functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
     return {function.name for function in functions if function.name.startswith("test_")}
@@ -34,4 +34,4 @@ def test_row_names_tests_that_exist_or_a_reason(requirement: str) -> None:
     assert row.get("why") or row.get("test")
     for name in row.get("test", []):
         path, _, function = name.partition("::")
-        assert function in tests_in(path), name
+        assert function in named_in(path), name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tcpcore import Ready, State
+from tcpcore.conn.environment import Observer
 from tcpcore.conn.tcb import Tcb
 from tcpcore.testing import PLAIN, Pair, Peer
 from tcpcore.timing import Timer
@@ -12,7 +13,7 @@ from tcpcore.wire.packet import Packet
 from tcpcore.wire.tcp import Segment
 
 
-class Recorder:
+class Recorder(Observer):
     """Notes the name of every event, and what happened."""
 
     def __init__(self) -> None:

@@ -116,29 +116,6 @@ class Stack:
                 counters.ip_in_hdr_errors += 1
             self.env.drop(bad.reason, now)
 
-    def _receive_fragment(self, fragment: IPPacket, packet: Buffer, now: float) -> None:
-        whole = self._reassembly.add(fragment, packet, now)
-        if whole is None:
-            return
-        ip = parse_ip(whole)
-        if ip.fragment is not None:
-            self.env.drop("fragment-nested", now)
-        elif ip.options_source_route:
-            self.env.drop("source-route", now)
-        else:
-            self._receive_whole(ip, whole, now, False)
-
-    def _receive_whole(self, ip: IPPacket, packet: Buffer, now: float, checked: bool) -> None:
-        if ip.protocol == TCP:
-            self._receive_tcp(ip, parse_tcp(ip, checked), now)
-        elif ip.protocol == icmp.PROTOCOL[ip.version]:
-            self._receive_icmp(ip, icmp.parse_untrusted(ip, checked), now)
-        elif ip.protocol == _UDP:
-            icmp_answers.port_unreachable(self.env, ip, memoryview(packet), now)
-        else:
-            self.env.counters.ip_in_unknown_protos += 1
-            self.env.drop("protocol", now)
-
     def transmit(self, now: float) -> list[Packet]:
         """What must go out now, in order; sized for the link's capabilities."""
         env = self.env
@@ -286,7 +263,30 @@ class Stack:
         """For ``Listener.close``."""
         self._listeners = {key: other for key, other in self._listeners.items() if other is not listener}
 
-    # Segments
+    # Packets and segments
+
+    def _receive_fragment(self, fragment: IPPacket, packet: Buffer, now: float) -> None:
+        whole = self._reassembly.add(fragment, packet, now)
+        if whole is None:
+            return
+        ip = parse_ip(whole)
+        if ip.fragment is not None:
+            self.env.drop("fragment-nested", now)
+        elif ip.options_source_route:
+            self.env.drop("source-route", now)
+        else:
+            self._receive_whole(ip, whole, now, False)
+
+    def _receive_whole(self, ip: IPPacket, packet: Buffer, now: float, checked: bool) -> None:
+        if ip.protocol == TCP:
+            self._receive_tcp(ip, parse_tcp(ip, checked), now)
+        elif ip.protocol == icmp.PROTOCOL[ip.version]:
+            self._receive_icmp(ip, icmp.parse_untrusted(ip, checked), now)
+        elif ip.protocol == _UDP:
+            icmp_answers.port_unreachable(self.env, ip, memoryview(packet), now)
+        else:
+            self.env.counters.ip_in_unknown_protos += 1
+            self.env.drop("protocol", now)
 
     def _receive_tcp(self, ip: IPPacket, seg: Segment, now: float) -> None:
         env = self.env
