@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tcpcore import Connection, State
+from tcpcore.seqnum import unwrap
 from tcpcore.testing import Peer, brief
 from tests.tcpcore.conn.conftest import MakePeer
 
@@ -51,6 +52,17 @@ def test_newer_syn_reopens(peer: Peer, connection: Connection) -> None:
     peer.iss = None
     assert brief(peer.send("S", seq=1000)) == ["S. 0:0(0) ack 1001"]
     assert connection.state is State.CLOSED
+
+
+def test_a_reopened_connection_numbers_above_the_old_one(make_peer: MakePeer) -> None:
+    for _ in range(8):  # the clock of ISNs has hardly moved, what was sent has
+        peer = make_peer()
+        connection = time_wait(peer)
+        connection.snd_nxt += 1 << 20
+        peer.iss = None
+        peer.send("S", seq=1000)
+        assert peer.iss is not None
+        assert unwrap(peer.iss, connection.snd_nxt) > connection.snd_nxt
 
 
 def test_older_syn_is_acknowledged(peer: Peer, connection: Connection) -> None:

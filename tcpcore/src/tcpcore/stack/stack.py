@@ -293,11 +293,12 @@ class Stack:
         env.counters.in_segs += 1
         key = (ip.destination, ip.source, seg.destination_port, seg.source_port)
         connection = self._connections.get(key)
+        used: int | None = None
         if env.observer is not None:
             env.observer.segment_received(connection, seg, now)
         if connection is not None and connection.state is TIME_WAIT and self._reopens(connection, seg):
             self._replace(connection)
-            connection = None
+            used, connection = connection.snd_nxt, None
         if connection is not None and connection.state is not CLOSED:
             connection.segment_arrives(seg, now)
             return
@@ -307,10 +308,15 @@ class Stack:
         if listener is None:
             arrives.closed(env, ip, seg, now)
         else:
-            self._listen(listener, ip, seg, key, now)
+            self._listen(listener, ip, seg, key, now, used)
 
-    def _listen(self, listener: Listener, ip: IPPacket, seg: Segment, key: _Key, now: float) -> None:
-        """RFC 9293 section 3.10.7.2: first RST, second ACK, third SYN."""
+    def _listen(
+        self, listener: Listener, ip: IPPacket, seg: Segment, key: _Key, now: float, used: int | None = None
+    ) -> None:
+        """RFC 9293 section 3.10.7.2: first RST, second ACK, third SYN.
+
+        ``used``: what the connection in TIME-WAIT that ``seg`` takes over had as SND.NXT; the ISS has to be above.
+        """
         if seg.flags & RST:
             return
         if seg.flags & ACK:
@@ -328,7 +334,7 @@ class Stack:
             cookies.answer(self._make_connection(key, now), seg, now)
             listener.cookie_sent(now)
             return
-        connection = self._new_passive(key, now)
+        connection = self._new_passive(key, now, None if used is None else self._iss_above(used, key, now))
         arrives.listen(connection, seg, now)
         listener.admit(connection)
         connection.touch()
@@ -403,6 +409,14 @@ class Stack:
         connection = self._new_connection(key, now, iss)
         connection.state = LISTEN
         return connection
+
+    def _iss_above(self, used: int, key: _Key, now: float) -> int:
+        """RFC 9293 MAY-2: larger than the largest number the previous connection used, and still no good guess."""
+        local, remote, local_port, remote_port = key
+        fresh, _ = initial_numbers(self.env, local, local_port, remote, remote_port, now)
+        if unwrap(fresh, used) > used:
+            return fresh
+        return wrap(used + 1 + self.env.rng.getrandbits(24))
 
     def _make_connection(self, key: _Key, now: float, iss: int | None = None) -> Connection:
         """One that is in no table; ``iss``: chosen already."""
