@@ -55,18 +55,18 @@ class Tcb:
     """Variables named as in the RFC; sequence numbers are absolute (``tcpcore.seqnum``)."""
 
     __slots__ = (
-        "ack_now", "backlog", "bytes_acked", "bytes_in", "bytes_out", "bytes_retransmitted",
-        "challenge_acks_out", "closed_by_user", "config", "congestion", "dup_acks", "duplicate_acks_in", "env",
-        "error", "fin_seq", "first_unacked_at", "in_recovery", "irs", "iss", "keepalive_probes",
-        "last_ack_sent", "last_data_in", "last_data_out", "last_received", "local", "local_packed",
-        "max_snd_wnd", "mss", "opened_at", "out_of_order", "out_probe", "owner", "paws_drops", "peer_mss",
-        "pending", "probe_now", "probes_unanswered", "pseudo_sum", "rcv_adv", "rcv_fin", "rcv_mss", "rcv_nxt",
-        "rcv_queue", "rcv_up", "rcv_wscale", "read_closed", "ready", "recover", "remote", "remote_packed",
-        "reset_seq", "retransmissions", "rst_wanted", "rtt", "rtt_ambiguous", "rtt_seq", "rtt_time", "rtx_end",
-        "rtx_nxt", "scheduled", "segments_duplicate", "segments_in", "segments_out", "segments_out_of_order",
-        "segments_retransmitted", "send_buffer", "snd_nxt", "snd_sml", "snd_una", "snd_up", "snd_wl1",
-        "snd_wl2", "snd_wnd", "snd_wscale", "soft_error", "state", "syn_due", "syn_retransmitted", "timers",
-        "ts_offset", "ts_on", "ts_recent", "ts_recent_at", "unreported_write", "version", "window_probes_out",
+        "ack_now", "backlog", "bytes_acked", "bytes_in", "bytes_out", "bytes_retransmitted", "challenge_acks_out",
+        "closed_by_user", "config", "congestion", "dup_acks", "duplicate_acks_in", "env", "error", "fin_seq",
+        "first_unacked_at", "in_recovery", "irs", "iss", "keepalive_probes", "last_ack_sent", "last_data_in",
+        "last_data_out", "last_received", "local", "local_packed", "max_snd_wnd", "mss", "opened_at", "out_of_order",
+        "out_probe", "owner", "paws_drops", "peer_mss", "pending", "probe_now", "probes_unanswered", "pseudo_sum",
+        "rcv_adv", "rcv_fin", "rcv_mss", "rcv_nxt", "rcv_queue", "rcv_up", "rcv_wscale", "read_closed", "ready",
+        "recover", "remote", "remote_packed", "reset_seq", "retransmissions", "rst_wanted", "rtt", "rtt_ambiguous",
+        "rtt_seq", "rtt_time", "rtx_end", "rtx_nxt", "schedule_number", "scheduled", "segments_duplicate",
+        "segments_in", "segments_out", "segments_out_of_order", "segments_retransmitted", "send_buffer", "snd_nxt",
+        "snd_sml", "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "snd_wscale", "soft_error", "state",
+        "syn_due", "syn_retransmitted", "timers", "ts_offset", "ts_on", "ts_recent", "ts_recent_at",
+        "unreported_write", "version", "window_probes_out",
     )  # fmt: skip
 
     def __init__(
@@ -182,6 +182,7 @@ class Tcb:
 
         # Timers and queues of the stack
         self.timers = TimerTable()
+        self.schedule_number = 0
         self.scheduled: float | None = None
         """When the stack looks at the timers next."""
         self.pending = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import ipaddress
 import secrets
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from tcpcore.errors import AddressError, AddressInUseError, InsufficientResource
 from tcpcore.seqnum import unwrap, wrap
 from tcpcore.stack import cookies
 from tcpcore.stack import icmp as icmp_answers
+from tcpcore.stack.deadlines import Deadlines
 from tcpcore.stack.fragments import Reassembly
 from tcpcore.stack.isn import initial_numbers
 from tcpcore.stack.listener import Listener
@@ -73,8 +73,7 @@ class Stack:
         self._connections: dict[_Key, Connection] = {}
         self._listeners: dict[tuple[bytes | None, int], Listener] = {}
         self._ports = EphemeralPorts(self.env)
-        self._deadlines: list[tuple[float, int, Connection]] = []
-        self._deadline_count = 0
+        self._deadlines = Deadlines()
         self._time_wait: dict[Connection, None] = {}
         self._reassembly = Reassembly(self.env)
         self.ready_listeners: list[Listener] = []
@@ -130,13 +129,13 @@ class Stack:
                 else:
                     if connection.state is TIME_WAIT:
                         self._limit_time_wait(connection)
-                    self._schedule(connection)
+                    self._deadlines.schedule(connection)
         packets, env.outbox = env.outbox, []
         return packets
 
     def next_deadline(self) -> float | None:
         """When ``advance`` has something to do; ``None``: never, as things are."""
-        timers = self._deadlines[0][0] if self._deadlines else None
+        timers = self._deadlines.next()
         reassembly = self._reassembly.next_deadline()
         if timers is None or reassembly is None:
             return reassembly if timers is None else timers
@@ -146,15 +145,11 @@ class Stack:
         """Fire every timer due at or before ``now``."""
         for datagram in self._reassembly.expire(now):
             icmp_answers.reassembly_timed_out(self.env, datagram, now)
-        while self._deadlines and self._deadlines[0][0] <= now:
-            deadline, _, connection = heapq.heappop(self._deadlines)
-            if connection.scheduled != deadline:
-                continue  # an earlier entry took its place
-            connection.scheduled = None
+        while (connection := self._deadlines.pop_due(now)) is not None:
             if connection.timers.next_deadline() <= now:
                 connection.expire(now)
             elif connection.state is not CLOSED:
-                self._schedule(connection)
+                self._deadlines.schedule(connection)
 
     def take_ready(self) -> list[Connection | Listener]:
         """Connections and listeners with new ready bits since the last call."""
@@ -433,21 +428,12 @@ class Stack:
             now,
         )
 
-    def _schedule(self, connection: Connection) -> None:
-        """Have ``advance`` look at the timers; lazily: an entry that comes too early is put back."""
-        deadline = connection.timers.next_deadline()
-        if deadline == float("inf"):
-            return
-        if connection.scheduled is None or deadline < connection.scheduled:
-            connection.scheduled = deadline
-            self._deadline_count += 1
-            heapq.heappush(self._deadlines, (deadline, self._deadline_count, connection))
-
     def _forget(self, connection: Connection) -> None:
         key = (connection.local_packed, connection.remote_packed, connection.local[1], connection.remote[1])
         if self._connections.get(key) is connection:
             del self._connections[key]
         self._time_wait.pop(connection, None)
+        self._deadlines.forget(connection)
 
     def _replace(self, connection: Connection) -> None:
         connection.finish()
