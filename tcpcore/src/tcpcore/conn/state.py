@@ -43,8 +43,6 @@ RECEIVING: Final = frozenset({ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2})
 """The peer has not sent its FIN: text is accepted."""
 SENDING: Final = frozenset({ESTABLISHED, CLOSE_WAIT})
 """The user may SEND."""
-FIN_QUEUED: Final = frozenset({FIN_WAIT_1, CLOSING, LAST_ACK})
-"""Our FIN is queued or sent and not yet acknowledged."""
 
 TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     CLOSED: frozenset({LISTEN, SYN_SENT}),

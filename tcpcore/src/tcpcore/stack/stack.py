@@ -41,8 +41,9 @@ class Stack:
 
     ``addresses``: as ``"192.0.2.1/24"``, ``"2001:db8::1/64"``. ``rng`` and ``secret`` (16 to 64 bytes) make a
     stack deterministic; by default they are the system's. All times are float seconds of one monotonic clock.
-    After ``receive``, ``advance`` or a user call, ``transmit`` says what must go out; ``next_deadline`` is exact
-    after ``transmit``. Raises ``AddressError`` on an address that cannot be parsed.
+    After ``receive``, ``advance`` or a user call, ``transmit`` says what must go out; then ``next_deadline`` is no
+    later than the first timer. It may be earlier, when a timer has moved since: ``advance`` then does nothing.
+    Raises ``AddressError`` on an address that cannot be parsed.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class Stack:
                 counters.ip_in_addr_errors += 1
                 self.env.drop("bad-source", now)  # RFC 9293 MUST-63
             elif ip.options_source_route:
-                self.env.drop("source-route", now)  # RFC 9293 MUST-49..53 stay with hosts that route
+                self.env.drop("source-route", now)  # whoever prescribes the way could answer for another host
             elif ip.fragment is not None:
                 self._receive_fragment(ip, packet, now)
             else:
@@ -134,7 +135,7 @@ class Stack:
         return packets
 
     def next_deadline(self) -> float | None:
-        """When ``advance`` has something to do; ``None``: never, as things are."""
+        """When to call ``advance``: no later than the first timer, maybe earlier; ``None``: no timer runs."""
         timers = self._deadlines.next()
         reassembly = self._reassembly.next_deadline()
         if timers is None or reassembly is None:
