@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any, get_type_hints
 
 import attrs
@@ -215,6 +216,18 @@ def test_an_announced_string_is_not_waited_for_beyond_the_limit() -> None:
 def test_nested_lists_announced_large() -> None:
     """Each header announces 4 billion items; none of them may be allocated."""
     assert error_of(b"\xdd\xff\xff\xff\xff" * 500).fatal
+
+
+def test_a_decoder_at_rest_needs_little_memory() -> None:
+    tracemalloc.start()
+    try:
+        decoder = Decoder()
+        used, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert used < 100_000  # most of it is msgpack's stack for nested values
+    decoder.receive_data(encode(Ping(1)))
+    assert decoder.next_message() == Ping(1)
 
 
 def test_chunk_beyond_the_buffer() -> None:
