@@ -21,6 +21,8 @@ LISTENER = {
     "accept_queue_limit": 128,
     "half_open_overflows": 2,
     "accept_overflows": 0,
+    "cookies_sent": 98976,
+    "cookies_accepted": 4,
 }
 
 
@@ -53,10 +55,10 @@ def test_table() -> None:
         "tcp        5    120 10.77.0.2:7070          10.77.0.1:40312         ESTABLISHED",
         "tcp6       5    120 fd77::2:7070            fd77::1:40312           TIME_WAIT",
         "",
-        "Listen queues (length/limit)",
-        "Local Address             Half-open Accept queue Overflows half/accept",
-        "*:7070                       3/1024        1/128                  2/0",
-        "fd77::2:7070                 3/1024        1/128                  2/0",
+        "Listen queues (length/limit) and SYN cookies (sent/accepted)",
+        "Local Address             Half-open Accept queue Overflows half/accept   Cookies",
+        "*:7070                       3/1024        1/128                   2/0   98976/4",
+        "fd77::2:7070                 3/1024        1/128                   2/0   98976/4",
     ]
 
 

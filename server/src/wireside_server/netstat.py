@@ -47,16 +47,17 @@ def _connection_row(connection: Mapping[str, Any]) -> tuple[object, ...]:
 def _queues(listeners: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if not listeners:
         return
-    form = "{:<23} {:>11} {:>12} {:>20}"
+    form = "{:<23} {:>11} {:>12} {:>21} {:>9}"
     yield ""
-    yield "Listen queues (length/limit)"
-    yield form.format("Local Address", "Half-open", "Accept queue", "Overflows half/accept")
+    yield "Listen queues (length/limit) and SYN cookies (sent/accepted)"
+    yield form.format("Local Address", "Half-open", "Accept queue", "Overflows half/accept", "Cookies")
     for listener in listeners:
         yield form.format(
             _endpoint(listener["address"], listener["port"]),
             f"{listener['half_open']}/{listener['half_open_limit']}",
             f"{listener['accept_queue']}/{listener['accept_queue_limit']}",
             f"{listener['half_open_overflows']}/{listener['accept_overflows']}",
+            f"{listener['cookies_sent']}/{listener['cookies_accepted']}",
         )
 
 
