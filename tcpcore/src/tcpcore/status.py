@@ -34,6 +34,8 @@ class ConnectionStatus:
     """Bytes received in order and not yet read by the user."""
     send_q: int
     """Bytes the user sent that are not yet acknowledged."""
+    urgent: int
+    """Bytes from the next one the user reads to the end of the peer's urgent data, arrived or not."""
 
     # Send sequence variables
     snd_una: int
@@ -52,12 +54,29 @@ class ConnectionStatus:
     # Options
     mss: int
     """Effective send MSS, payload bytes per segment."""
+    path_mtu: int
+    """Largest packet that the path to the peer is believed to take."""
+    mtu_probe: int | None
+    """Size of the packet that probes for more and is on its way (RFC 4821); ``None``: there is none."""
     timestamps: bool
     snd_wscale: int | None
     """The shift of the windows we are sent; ``None``: not negotiated."""
     rcv_wscale: int | None
     nodelay: bool
+    cork: bool
     keepalive: bool
+    user_timeout: float | None
+    """In force: ours, or adapted to the peer's (RFC 5482)."""
+    remote_user_timeout: float | None
+    """What the peer advertised last."""
+
+    # Internet header (RFC 9293 section 3.9.2)
+    ttl: int
+    traffic_class: int
+    received_traffic_class: int
+    """Of the last segment that came in (RFC 9293 MAY-9)."""
+    flow_label: int
+    """Of IPv6 (RFC 6437); 0 on IPv4."""
 
     # Congestion and round-trip time
     cwnd: int
@@ -76,12 +95,16 @@ class ConnectionStatus:
     """Ranges received beyond a gap, as (left edge, right edge)."""
     send_buffer: int
     receive_buffer: int
+    receive_buffer_tuned: bool
+    """Whether it grows as the user reads faster (``Config.receive_buffer`` is ``None``)."""
     timers: tuple[TimerStatus, ...]
     keepalive_probes: int
     """Keepalive probes sent since the peer was last heard."""
     retransmissions: int
     """Retransmissions in a row without progress, now."""
     error: str | None
+    soft_error: str | None
+    """What hinders the connection, R1 retransmissions or ICMP, until the peer acknowledges something new."""
 
     # Counters
     segments_in: int
@@ -158,7 +181,19 @@ class StackStatistics:
     """ICMP errors that ended the opening of a connection."""
     path_mtu_reductions: int
     """Times a connection's segments were made smaller (RFC 1191, RFC 8201)."""
+    path_mtu_entries: int
+    """Destinations whose path MTU is remembered."""
+    path_mtu_evictions: int
+    """Those forgotten because there were too many."""
+    mtu_black_holes: int
+    """Times a connection went back to a small size because full-sized segments vanished (RFC 4821)."""
+    mtu_probes_out: int
+    mtu_probes_lost: int
     rate_limited: int
     """Answers (ICMP, RST, challenge ACK) not sent because a rate limit was reached."""
+    receive_grown: int
+    """Bytes that auto-tuning added to receive buffers; at most ``Config.receive_memory``."""
+    receive_memory_limited: int
+    """Times a buffer did not grow because of that limit."""
     drops: dict[str, int]
     """Packets dropped, by reason."""

@@ -23,6 +23,12 @@ class Timer(IntEnum):
     """An orphan that waits for the peer's FIN."""
     TIME_WAIT = 6
     """2 MSL (RFC 9293 section 3.10.8)."""
+    CORK = 7
+    """The longest that a corked tail waits."""
+    LINGER = 8
+    """The longest that CLOSE tries to deliver."""
+    PATH_MTU = 9
+    """When a path that took only smaller packets is tried again (RFC 1191 section 6.3)."""
 
     def __str__(self) -> str:
         return self.name.lower().replace("_", "-")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tcpcore.conn import keepalive, recovery, window
+from tcpcore.conn import keepalive, mtuprobe, recovery, roundtrip, urgent, usertimeout, window
 from tcpcore.conn.environment import Environment
 from tcpcore.conn.packets import emit_stateless
 from tcpcore.conn.reassembly import OutOfOrder
@@ -54,6 +54,8 @@ def closed(env: Environment, ip: IPPacket, seg: Segment, now: float) -> None:
 def listen(tcb: Tcb, seg: Segment, now: float) -> None:
     """3.10.7.2 LISTEN STATE, third: ``seg`` is a SYN without ACK or RST, ``tcb`` a new control block in LISTEN."""
     take_syn(tcb, seg, now)
+    seg.up += seg.seq
+    _keep_rest(tcb, seg)
     tcb.enter(SYN_RECEIVED)
     tcb.syn_due = True
 
@@ -72,6 +74,8 @@ def unwrap_segment(tcb: Tcb, seg: Segment) -> None:
     if tcb.state is not SYN_SENT:
         seg.seq = unwrap(seg.seq, tcb.rcv_nxt)
     seg.ack = unwrap(seg.ack, tcb.snd_una)
+    if seg.flags & URG:
+        seg.up += seg.seq  # trimming moves SEG.SEQ
     if seg.timestamp is not None and tcb.ts_on:
         seg.timestamp = unwrap(seg.timestamp, tcb.ts_recent)
 
@@ -108,6 +112,7 @@ def _syn_sent(tcb: Tcb, seg: Segment, now: float) -> None:
     take_syn(tcb, seg, now)
     tcb.snd_wl2 = seg.ack
     if not acceptable:
+        _keep_rest(tcb, seg)
         tcb.enter(SYN_RECEIVED)  # simultaneous open
         tcb.syn_due = True
         return
@@ -118,10 +123,38 @@ def _syn_sent(tcb: Tcb, seg: Segment, now: float) -> None:
     keepalive.rearm(tcb, now)
     seg.seq += 1  # the SYN is done with; "continue processing at the sixth step"
     seg.flags &= ~SYN
+    window.offer(tcb, syn=True)  # what our SYN offered, from the number we did not know then
     if seg.length:
-        _sixth_check_urg(tcb, seg)
-        _seventh_process_text(tcb, seg, now)
-        _eighth_check_fin(tcb, now)
+        _trim(tcb, seg)
+    _sixth_check_urg(tcb, seg)
+    _seventh_process_text(tcb, seg, now)
+    _eighth_check_fin(tcb, now)
+
+
+def _keep_rest(tcb: Tcb, seg: Segment) -> None:
+    """Other control and text of a SYN: "queue them for processing after the ESTABLISHED state has been reached".
+
+    At most one segment of ours: whoever sent it may be forged.
+    """
+    if seg.length == 1 and not seg.flags & URG:
+        return
+    seg.seq += 1
+    seg.flags &= ~SYN
+    room = min(tcb.rcv_mss, tcb.receive_buffer)
+    if seg.length > room:
+        seg.flags &= ~FIN
+    seg.payload = bytes(seg.payload[:room])  # the packet's buffer is used again
+    tcb.syn_rest = seg
+
+
+def _take_rest(tcb: Tcb, rest: Segment, seg: Segment, now: float) -> None:
+    """What the SYN brought counts now; what ``seg``, which acknowledges our SYN, repeats of it is cut off."""
+    _sixth_check_urg(tcb, rest)
+    _seventh_process_text(tcb, rest, now)
+    _eighth_check_fin(tcb, now)
+    tcb.ack_now = True  # the peer waits for it since its SYN
+    if seg.length and seg.seq < tcb.rcv_nxt:
+        _trim(tcb, seg)
 
 
 def _otherwise(tcb: Tcb, seg: Segment, now: float) -> None:
@@ -135,6 +168,8 @@ def _otherwise(tcb: Tcb, seg: Segment, now: float) -> None:
         return
     if not _fifth_check_ack(tcb, seg, now):
         return
+    if seg.user_timeout is not None:
+        usertimeout.received(tcb, seg.user_timeout, now)
     if seg.flags & URG:
         _sixth_check_urg(tcb, seg)
     _seventh_process_text(tcb, seg, now)
@@ -153,17 +188,30 @@ def _first_check_sequence(tcb: Tcb, seg: Segment, now: float) -> bool:
         acceptable = seq < edge and seq + length > rcv_nxt
     if not acceptable and seq == rcv_nxt:
         # A zero window still takes valid ACKs, URGs and RSTs (MUST-66)
-        seg.payload, seg.flags = b"", seg.flags & ~(SYN | FIN)
+        seg.payload, seg.flags = b"", seg.flags & ~FIN
         tcb.ack_now = True
         tcb.env.drop("beyond-window", now)
         acceptable = True
-    if not acceptable:
+    if not acceptable and not _takes_known_syn(tcb, seg):
         _unacceptable(tcb, seg, now)
         return False
     if length and (seq < rcv_nxt or seq + length > edge):
         _trim(tcb, seg)
-    if seg.timestamp is not None and tcb.ts_on and seg.seq <= tcb.last_ack_sent and seg.timestamp >= tcb.ts_recent:
-        tcb.ts_recent, tcb.ts_recent_at = seg.timestamp, now
+    if tcb.ts_on and seq <= tcb.last_ack_sent and seg.timestamp is not None and not seg.flags & RST:
+        # R3 of RFC 7323 section 5.3; R1 has found the timestamp newer, or TS.Recent too old to compare
+        tcb.ts_recent, tcb.ts_recent_at, tcb.ts_echo = seg.timestamp, now, seg.timestamp_echo
+    return True
+
+
+def _takes_known_syn(tcb: Tcb, seg: Segment) -> bool:
+    """Figure 7, line 6: of the SYN,ACK in a simultaneous open the SYN is known, the ACK counts."""
+    if tcb.state is not SYN_RECEIVED or tcb.backlog is not None:
+        return False
+    if seg.flags & (SYN | ACK | RST) != SYN | ACK or seg.seq != tcb.irs:
+        return False
+    seg.seq += 1
+    seg.flags &= ~SYN
+    seg.wnd >>= tcb.snd_wscale or 0  # the window of a SYN is never scaled (RFC 7323 section 2.2)
     return True
 
 
@@ -172,11 +220,11 @@ def _unacceptable(tcb: Tcb, seg: Segment, now: float) -> None:
         return
     tcb.segments_duplicate += 1
     if tcb.state is SYN_RECEIVED and seg.flags & (SYN | ACK) == SYN and seg.seq == tcb.irs:
-        tcb.syn_due = True  # our SYN,ACK got lost; to a SYN,ACK (simultaneous open) a bare ACK is the answer
-    elif tcb.state is TIME_WAIT and seg.flags & FIN:
-        tcb.ack_now = True  # "Acknowledge it, and restart the 2 MSL timeout"
+        tcb.syn_due = True  # our SYN,ACK got lost
+    elif tcb.state is TIME_WAIT and seg.flags & FIN and seg.seq + seg.length == tcb.rcv_nxt:
+        tcb.ack_now = True  # the peer's FIN again: "Acknowledge it, and restart the 2 MSL timeout"
         tcb.timers.set(Timer.TIME_WAIT, now, 2 * tcb.config.msl)
-    elif seg.length == 0 and seg.seq != tcb.rcv_nxt - 1:
+    elif not seg.payload and seg.seq != tcb.rcv_nxt - 1:
         tcb.challenge_ack(now)  # dataless: rate-limited, so that two ends cannot answer each other forever
     else:
         tcb.ack_now = True
@@ -201,12 +249,15 @@ def _trim(tcb: Tcb, seg: Segment) -> None:
     """Cut off what lies outside the window (RFC 9293: "tailored so that it begins at RCV.NXT")."""
     before = tcb.rcv_nxt - seg.seq
     if before > 0:
+        tcb.ack_now = True  # part of it is a duplicate: the peer may not know
         if seg.flags & SYN:
-            seg.flags &= ~SYN
             before -= 1
+            if tcb.state is SYN_RECEIVED:  # else the fourth step wants to see it
+                tcb.syn_due = not seg.flags & ACK
+                seg.flags &= ~SYN
+                seg.wnd >>= tcb.snd_wscale or 0  # as in _takes_known_syn
         seg.payload = seg.payload[before:]
         seg.seq = tcb.rcv_nxt
-        tcb.ack_now = True  # part of it is a duplicate: the peer may not know
     beyond = seg.seq + seg.length - tcb.rcv_adv
     if beyond > 0:
         tcb.env.counters.drops["beyond-window"] += 1
@@ -221,6 +272,9 @@ def _second_check_rst(tcb: Tcb, seg: Segment, now: float) -> bool:
     """With RFC 5961 section 3: only a RST exactly at RCV.NXT counts, another one in the window is challenged."""
     if not seg.flags & RST:
         return True
+    if tcb.state is TIME_WAIT and tcb.config.rfc1337:
+        tcb.env.drop("time-wait-rst", now)
+        return False
     if seg.seq != tcb.rcv_nxt:
         tcb.challenge_ack(now)
         return False
@@ -277,7 +331,10 @@ def _complete_handshake(tcb: Tcb, seg: Segment, now: float) -> bool:
         tcb.reset_seq = seg.ack
         return False
     if tcb.backlog is not None and not tcb.backlog.has_room():
-        return False  # the peer will try again; meanwhile our SYN,ACK is retransmitted
+        if tcb.config.accept_overflow == "reset":
+            tcb.reset_seq = seg.ack
+            tcb.finish()
+        return False  # else the peer will try again; meanwhile our SYN,ACK is retransmitted
     _syn_acknowledged(tcb, seg, now)
     tcb.snd_wnd = seg.wnd << (tcb.snd_wscale or 0)
     tcb.max_snd_wnd = max(tcb.max_snd_wnd, tcb.snd_wnd)
@@ -290,12 +347,15 @@ def _complete_handshake(tcb: Tcb, seg: Segment, now: float) -> bool:
         tcb.backlog = None
     if tcb.fin_seq is not None:
         tcb.enter(FIN_WAIT_1)  # CLOSE was called in SYN-RECEIVED
-    return True
+    rest, tcb.syn_rest = tcb.syn_rest, None
+    if rest is not None:
+        _take_rest(tcb, rest, seg, now)
+    return tcb.state is not CLOSED
 
 
 def _syn_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     """Our SYN arrived: begin sending at ISS + 1."""
-    _measure_rtt(tcb, seg, tcb.iss + 1, now)
+    roundtrip.measure(tcb, seg, tcb.iss + 1, now)
     if tcb.syn_retransmitted and tcb.rtt.srtt is None:
         tcb.rtt.restart(max(tcb.config.initial_rto, 3.0))  # RFC 6298 section 5.7
     tcb.soft_error = None
@@ -305,12 +365,15 @@ def _syn_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     tcb.rtx_nxt = tcb.rtx_end = tcb.snd_una
     tcb.snd_sml = tcb.snd_una
     tcb.timers.clear(Timer.RETRANSMIT)
+    tcb.timers.clear(Timer.USER_TIMEOUT)
 
 
 def _acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     """SND.UNA < SEG.ACK =< SND.NXT: set SND.UNA <- SEG.ACK, remove what is acknowledged."""
     ack = seg.ack
-    _measure_rtt(tcb, seg, ack, now)
+    roundtrip.measure(tcb, seg, ack, now)
+    if tcb.mtu_search is not None:
+        mtuprobe.acknowledged(tcb, ack, now)
     recovery.on_new_ack(tcb, ack, now)
     before = len(tcb.send_buffer)
     tcb.snd_una = ack
@@ -318,6 +381,7 @@ def _acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     tcb.bytes_acked += before - len(tcb.send_buffer)
     tcb.retransmissions = tcb.probes_unanswered = 0  # the back-off stays until an RTT sample (Karn, MUST-18)
     tcb.first_unacked_at = now
+    tcb.soft_error = None
     if tcb.in_flight:
         tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)  # RFC 6298 section 5.3
     else:
@@ -341,16 +405,21 @@ def _is_duplicate(tcb: Tcb, seg: Segment) -> bool:
 def _update_send_window(tcb: Tcb, seg: Segment, now: float) -> None:
     """ "If SND.WL1 < SEG.SEQ, or SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK" ."""
     if tcb.snd_wl1 < seg.seq or (tcb.snd_wl1 == seg.seq and tcb.snd_wl2 <= seg.ack):
-        tcb.snd_wnd = wnd = seg.wnd << (tcb.snd_wscale or 0)
+        wnd = seg.wnd << (tcb.snd_wscale or 0)
+        if wnd and not tcb.snd_wnd and tcb.rtx_nxt < tcb.rtx_end:
+            tcb.rtx_nxt = tcb.snd_una  # the octet that probed the closed window was refused
+        tcb.snd_wnd = wnd
         tcb.snd_wl1, tcb.snd_wl2 = seg.seq, seg.ack
         if wnd > tcb.max_snd_wnd:
             tcb.max_snd_wnd = wnd
         if wnd == 0:
-            tcb.retransmissions = 0  # the peer is there, it only has no room (MUST-37)
+            if not tcb.closed_by_user:  # else a peer without room could keep it for ever (RFC 6429)
+                tcb.retransmissions = 0  # the peer is there, it only has no room (MUST-37)
         elif tcb.timers.armed(Timer.PERSIST) and wnd >= min(tcb.mss, tcb.max_snd_wnd // 2):
             tcb.timers.clear(Timer.PERSIST)
             tcb.rtt.acknowledged()
-    tcb.probes_unanswered = 0
+    if tcb.probes_unanswered and not tcb.closed_by_user:
+        tcb.probes_unanswered, tcb.soft_error = 0, None
 
 
 def _acknowledges_fin(tcb: Tcb, now: float) -> bool:
@@ -361,6 +430,7 @@ def _acknowledges_fin(tcb: Tcb, now: float) -> bool:
         tcb.enter(FIN_WAIT_2)
         if tcb.closed_by_user:
             tcb.timers.set(Timer.FIN_WAIT_2, now, tcb.config.fin_wait_2_timeout)
+            tcb.timers.clear(Timer.LINGER)
     elif tcb.state is CLOSING:
         _enter_time_wait(tcb, now)
         return False
@@ -373,7 +443,7 @@ def _acknowledges_fin(tcb: Tcb, now: float) -> bool:
 def _sixth_check_urg(tcb: Tcb, seg: Segment) -> None:
     """ "RCV.UP <- max(RCV.UP,SEG.UP)"; the user reads urgent data in line (RFC 6093)."""
     if seg.flags & URG and tcb.state in RECEIVING:
-        tcb.rcv_up = max(tcb.rcv_up, seg.seq + seg.up)
+        urgent.announced(tcb, seg.up)
 
 
 def _seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> None:
@@ -398,7 +468,7 @@ def _seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> None:
 def _take_in_order(tcb: Tcb, data: bytes, now: float) -> None:
     _deliver(tcb, data)
     if tcb.out_of_order is not None:
-        while (more := tcb.out_of_order.pop_from(tcb.rcv_nxt)) is not None:
+        while tcb.rcv_nxt != tcb.rcv_fin and (more := tcb.out_of_order.pop_from(tcb.rcv_nxt)) is not None:
             _deliver(tcb, more)
         if not len(tcb.out_of_order):
             tcb.out_of_order = None
@@ -411,6 +481,8 @@ def _take_in_order(tcb: Tcb, data: bytes, now: float) -> None:
 
 
 def _deliver(tcb: Tcb, data: bytes) -> None:
+    if tcb.rcv_fin is not None:
+        data = data[: tcb.rcv_fin - tcb.rcv_nxt]  # nothing comes behind a FIN
     tcb.rcv_nxt += len(data)
     tcb.bytes_in += len(data)
     if not tcb.read_closed:
@@ -433,6 +505,7 @@ def _eighth_check_fin(tcb: Tcb, now: float) -> None:
     """The FIN counts once everything before it is there."""
     if tcb.rcv_fin is None or tcb.rcv_nxt != tcb.rcv_fin:
         return
+    tcb.out_of_order = None
     tcb.rcv_nxt += 1
     tcb.rcv_adv = max(tcb.rcv_adv, tcb.rcv_nxt)
     tcb.ack_now = True
@@ -448,22 +521,10 @@ def _eighth_check_fin(tcb: Tcb, now: float) -> None:
 def _enter_time_wait(tcb: Tcb, now: float) -> None:
     """ "Enter the TIME-WAIT state, start the time-wait timer, turn off the other timers"."""
     tcb.enter(TIME_WAIT)
+    tcb.forget_growth()
     tcb.timers.clear_all()
     tcb.timers.set(Timer.TIME_WAIT, now, 2 * tcb.config.msl)
     tcb.notify(Ready.CLOSED)
-
-
-def _measure_rtt(tcb: Tcb, seg: Segment, ack: int, now: float) -> None:
-    """One sample per round trip from the timed segment; after a retransmission, from the echoed timestamp."""
-    if tcb.rtt_seq is not None:
-        if ack >= tcb.rtt_seq:
-            tcb.rtt.sample(now - tcb.rtt_time)
-            tcb.rtt_seq = None
-    elif tcb.rtt_ambiguous and tcb.ts_on and seg.timestamp_echo:
-        tcb.rtt_ambiguous = False
-        elapsed = (tcb.timestamp_clock(now) - seg.timestamp_echo) & 0xFFFFFFFF
-        if elapsed < 0x80000000:
-            tcb.rtt.sample(elapsed / 1000)
 
 
 def _take_syn_options(tcb: Tcb, seg: Segment, now: float) -> None:
@@ -473,14 +534,17 @@ def _take_syn_options(tcb: Tcb, seg: Segment, now: float) -> None:
         tcb.peer_mss = max(seg.mss, 64)  # a tiny MSS is an attack on our packet rate
     if seg.wscale is not None and config.window_scaling:
         tcb.snd_wscale = seg.wscale
-        tcb.rcv_wscale = window.wscale_for(config.receive_buffer)
+        tcb.rcv_wscale = window.wscale_for(config.largest_receive_buffer)
     else:
         tcb.snd_wscale = tcb.rcv_wscale = None
     tcb.ts_on = seg.timestamp is not None and config.timestamps
     if seg.timestamp is not None and tcb.ts_on:
         tcb.ts_recent, tcb.ts_recent_at = seg.timestamp, now
+    if seg.user_timeout is not None:
+        usertimeout.received(tcb, seg.user_timeout, now)
     options = TIMESTAMP_OPTION if tcb.ts_on else 0
-    tcb.mss = min(tcb.peer_mss, tcb.path_mss()) - options
+    mtuprobe.opened(tcb, now)
+    tcb.mss = tcb.mss_for(tcb.path_mtu)
     tcb.rcv_mss = tcb.own_mss() - options
     tcb.last_ack_sent = tcb.rcv_nxt
     tcb.congestion = type(tcb.congestion)(tcb.mss, config.initial_window_segments)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from tcpcore.conn import keepalive, recovery, window
+from tcpcore.conn import autotune, keepalive, mtuprobe, recovery, urgent, usertimeout, window
 from tcpcore.conn.state import (
     CLOSE_WAIT,
     CLOSED,
+    CLOSING,
     ESTABLISHED,
     FIN_WAIT_1,
     FIN_WAIT_2,
@@ -28,12 +29,21 @@ from tcpcore.timing import Timer
 OPTIONS: Final = frozenset(
     {
         "nodelay",
+        "cork",
         "keepalive",
         "keepalive_idle",
         "keepalive_interval",
         "keepalive_count",
         "linger",
         "user_timeout",
+        "advertise_user_timeout",
+        "adapt_user_timeout",
+        "user_timeout_min",
+        "user_timeout_max",
+        "ttl",
+        "traffic_class",
+        "mtu_probing",
+        "r1",
         "send_buffer",
         "receive_buffer",
         "delayed_ack",
@@ -48,14 +58,14 @@ _SYNCHRONISED_OPEN: Final = frozenset({ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, CLOS
 def open_active(tcb: Tcb) -> None:
     """3.10.1 OPEN, active: a SYN is due."""
     if tcb.config.window_scaling:
-        tcb.rcv_wscale = window.wscale_for(tcb.config.receive_buffer)
+        tcb.rcv_wscale = window.wscale_for(tcb.config.largest_receive_buffer)
     tcb.enter(SYN_SENT)
     tcb.syn_due = True
     tcb.env.counters.active_opens += 1
     tcb.touch()
 
 
-def send(tcb: Tcb, data: bytes | memoryview) -> int:
+def send(tcb: Tcb, data: bytes | memoryview, is_urgent: bool = False) -> int:
     """3.10.2 SEND: bytes taken, 0 when the buffer is full."""
     if tcb.state is CLOSED:
         raise tcb.error or ConnectionNotExistError("connection does not exist")
@@ -70,17 +80,25 @@ def send(tcb: Tcb, data: bytes | memoryview) -> int:
         tcb.unreported_write = True
     if data:
         tcb.send_buffer.append(data)
+        if is_urgent:
+            tcb.snd_up = tcb.send_buffer.end  # the octet behind the urgent data (MUST-62)
+            tcb.ack_now |= tcb.state in SENDING  # the news goes out even when no text may (section 3.8.5)
         tcb.touch()
     return len(data)
 
 
-def receive(tcb: Tcb, max_bytes: int) -> bytes | None:
+def receive(tcb: Tcb, max_bytes: int, now: float) -> bytes | None:
     """3.10.3 RECEIVE: ``None`` when there is nothing yet, ``b""`` at the end of the stream."""
     if tcb.rcv_queue.length:
+        if tcb.rcv_up is not None:
+            max_bytes = urgent.up_to_mark(tcb, max_bytes)
         data = tcb.rcv_queue.take(max_bytes)
-        if tcb.state in _SYNCHRONISED_OPEN and tcb.rcv_fin is None and window.update_is_worthwhile(tcb):
-            tcb.ack_now = True
-            tcb.touch()
+        if tcb.state in _SYNCHRONISED_OPEN and tcb.rcv_fin is None:
+            if tcb.bytes_in - tcb.rcv_queue.length >= tcb.tune_at:
+                autotune.half_read(tcb, now)
+            if window.update_is_worthwhile(tcb):
+                tcb.ack_now = True
+                tcb.touch()
         return data
     if tcb.read_closed or (tcb.rcv_fin is not None and tcb.rcv_nxt > tcb.rcv_fin):
         return b""
@@ -119,15 +137,19 @@ def close(tcb: Tcb, now: float) -> None:
     tcb.rcv_queue.clear()
     if tcb.state is not TIME_WAIT and (unread or tcb.config.linger == 0.0):
         _reset(tcb)
+        tcb.rst_wanted |= unread
         return
     shutdown(tcb)
     if tcb.state is FIN_WAIT_2:
         tcb.timers.set(Timer.FIN_WAIT_2, now, tcb.config.fin_wait_2_timeout)
         tcb.touch()
+    elif tcb.config.linger is not None and tcb.state not in (CLOSED, TIME_WAIT):
+        tcb.timers.set(Timer.LINGER, now, tcb.config.linger)
+        tcb.touch()
 
 
 def abort(tcb: Tcb) -> None:
-    """3.10.5 ABORT: RST to the peer, everything queued is dropped."""
+    """3.10.5 ABORT: RST to the peer unless both sides have closed, everything queued is dropped."""
     tcb.closed_by_user = True
     tcb.rcv_queue.clear()
     if tcb.state is not CLOSED:
@@ -138,6 +160,7 @@ def close_read(tcb: Tcb) -> None:
     """BSD's shutdown of the reading side: what waits and what comes is dropped, but acknowledged."""
     tcb.read_closed = True
     tcb.rcv_queue.clear()
+    tcb.rcv_up = None
 
 
 def set_option(tcb: Tcb, name: str, value: Any, now: float) -> None:
@@ -148,10 +171,15 @@ def set_option(tcb: Tcb, name: str, value: Any, now: float) -> None:
     if name.startswith("keepalive"):
         tcb.keepalive_probes = 0
         keepalive.rearm(tcb, now)
-    elif name == "user_timeout":
-        tcb.timers.clear(Timer.USER_TIMEOUT)
-        if value is not None and tcb.in_flight:
-            tcb.timers.set(Timer.USER_TIMEOUT, now, max(tcb.first_unacked_at + value - now, 0.0))
+    elif name == "cork" and not value:
+        tcb.timers.clear(Timer.CORK)
+        tcb.flush_to = tcb.send_buffer.end
+    elif "user_timeout" in name:
+        usertimeout.changed(tcb, now)
+    elif name == "mtu_probing":
+        mtuprobe.switched(tcb, now)
+    elif name == "receive_buffer":
+        autotune.set_size(tcb, value)
     tcb.touch()
 
 
@@ -167,23 +195,33 @@ def status(tcb: Tcb, now: float) -> ConnectionStatus:
         age=now - tcb.opened_at,
         recv_q=tcb.rcv_queue.length,
         send_q=len(tcb.send_buffer),
+        urgent=urgent.remaining(tcb),
         snd_una=wrap(tcb.snd_una),
         snd_nxt=wrap(tcb.snd_nxt),
         snd_wnd=tcb.snd_wnd,
-        snd_up=wrap(tcb.snd_up),
+        snd_up=wrap(max(tcb.snd_up, tcb.snd_una)),
         snd_wl1=wrap(tcb.snd_wl1),
         snd_wl2=wrap(tcb.snd_wl2),
         iss=wrap(tcb.iss),
         rcv_nxt=wrap(tcb.rcv_nxt),
         rcv_wnd=tcb.rcv_wnd,
-        rcv_up=wrap(tcb.rcv_up),
+        rcv_up=wrap(tcb.rcv_nxt if tcb.rcv_up is None else tcb.rcv_up),
         irs=wrap(tcb.irs),
         mss=tcb.mss,
+        path_mtu=tcb.path_mtu,
+        mtu_probe=tcb.mtu_search.size or None if tcb.mtu_search is not None else None,
         timestamps=tcb.ts_on,
         snd_wscale=tcb.snd_wscale,
         rcv_wscale=tcb.rcv_wscale,
         nodelay=tcb.config.nodelay,
+        cork=tcb.config.cork,
         keepalive=tcb.config.keepalive,
+        user_timeout=tcb.user_timeout,
+        remote_user_timeout=tcb.remote_user_timeout,
+        ttl=tcb.config.ttl,
+        traffic_class=tcb.config.traffic_class,
+        received_traffic_class=tcb.received_traffic_class,
+        flow_label=tcb.flow_label,
         cwnd=tcb.congestion.cwnd,
         ssthresh=tcb.congestion.ssthresh,
         congestion_control=tcb.congestion.name,
@@ -195,11 +233,13 @@ def status(tcb: Tcb, now: float) -> ConnectionStatus:
         in_flight=tcb.in_flight,
         out_of_order=_ranges(tcb),
         send_buffer=tcb.config.send_buffer,
-        receive_buffer=tcb.config.receive_buffer,
+        receive_buffer=tcb.receive_buffer,
+        receive_buffer_tuned=tcb.config.receive_buffer is None,
         timers=_timers(tcb, now),
         keepalive_probes=tcb.keepalive_probes,
         retransmissions=tcb.retransmissions,
         error=str(tcb.error) if tcb.error is not None else None,
+        soft_error=str(tcb.soft_error) if tcb.soft_error is not None else None,
         segments_in=tcb.segments_in,
         segments_out=tcb.segments_out,
         bytes_in=tcb.bytes_in,
@@ -237,5 +277,6 @@ def _timers(tcb: Tcb, now: float) -> tuple[TimerStatus, ...]:
 
 
 def _reset(tcb: Tcb) -> None:
-    tcb.rst_wanted = tcb.state not in (SYN_SENT, LISTEN, TIME_WAIT)
+    both_closed = tcb.state in (CLOSING, LAST_ACK) and tcb.fin_seq is not None and tcb.snd_nxt > tcb.fin_seq
+    tcb.rst_wanted = not both_closed and tcb.state not in (SYN_SENT, LISTEN, TIME_WAIT)
     tcb.finish(ConnectionAbortedError("connection aborted by the user"))

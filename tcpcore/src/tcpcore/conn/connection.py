@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tcpcore.conn import arrives, calls, timeouts
+from tcpcore.conn import arrives, calls, timeouts, urgent
 from tcpcore.conn.output import output
 from tcpcore.conn.state import CLOSED, OPENING, SENDING
 from tcpcore.conn.tcb import Tcb
@@ -15,6 +15,8 @@ from tcpcore.wire.tcp import Segment
 class Connection(Tcb):
     """One TCP connection. Times (``now``) are float seconds of one monotonic clock.
 
+    ``soft_error`` is ``None`` or what hinders the connection until the peer acknowledges something new: ICMP, or R1
+    retransmissions without an answer (RFC 9293 section 3.9.1.8); ``Ready.ADVICE`` tells when that begins.
     ``state``, ``error`` (``None`` or what ended the connection, one of ``tcpcore.errors``), ``local`` and
     ``remote`` ((address, port)) are plain attributes; ``owner`` is free for the user.
     """
@@ -33,24 +35,33 @@ class Connection(Tcb):
             return len(self.send_buffer) < self.config.send_buffer
         return True
 
-    def send(self, data: bytes | memoryview, now: float) -> int:
+    @property
+    def urgent(self) -> int:
+        """Bytes from the next one ``receive`` gives to the end of the peer's urgent data, arrived or not; 0: none."""
+        return urgent.remaining(self)
+
+    def send(self, data: bytes | memoryview, now: float, urgent: bool = False) -> int:
         """Take bytes into the send buffer and return how many; 0 = would block, wait for ``Ready.WRITABLE``.
 
-        ``data`` is kept by reference. Raises ``ConnectionClosingError`` after ``shutdown``, and what ended the
+        ``data`` is kept by reference. ``urgent``: the peer's user is told at once, even when its window is closed,
+        that the stream is urgent up to the end of what was taken (RFC 9293 section 3.8.5; RFC 6093 advises new
+        applications against it). Raises ``ConnectionClosingError`` after ``shutdown``, and what ended the
         connection after its end.
         """
-        return calls.send(self, data)
+        return calls.send(self, data, urgent)
 
     def receive(self, max_bytes: int, now: float) -> bytes | None:
         """Up to ``max_bytes`` bytes; ``None`` = would block, ``b""`` = end of the stream.
 
+        Urgent data comes in line; no call returns bytes from both sides of its end, so that the one after which
+        ``urgent`` is 0 has reached it. A RST takes what was not read yet away (RFC 9293 section 3.10.7.4).
         Raises what ended the connection, once everything received before has been read.
         """
-        return calls.receive(self, max_bytes)
+        return calls.receive(self, max_bytes, now)
 
     def peek(self, max_bytes: int) -> bytes:
         """Up to ``max_bytes`` bytes that ``receive`` would return, left where they are."""
-        return self.rcv_queue.peek(max_bytes)
+        return self.rcv_queue.peek(urgent.up_to_mark(self, max_bytes))
 
     def shutdown(self, now: float) -> None:
         """Half close: a FIN after what is queued. Raises ``ConnectionNotExistError`` when closed already."""
@@ -61,7 +72,10 @@ class Connection(Tcb):
         calls.close_read(self)
 
     def close(self, now: float) -> None:
-        """Give the connection up: what was sent is delivered in the background; unread data makes it a reset."""
+        """Give the connection up: what was sent is delivered in the background; unread data makes it a reset.
+
+        The setting ``linger`` says for how many seconds it may take; what is not delivered then is dropped, with RST.
+        """
         calls.close(self, now)
 
     def abort(self, now: float) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tcpcore.config import Config, LinkCapabilities
+from tcpcore.conn.mtucache import PathMtus
 
 if TYPE_CHECKING:
     from tcpcore.conn.state import State
@@ -46,11 +47,12 @@ class Counters:
     """Running totals of a stack; ``StackStatistics`` says what they mean."""
 
     __slots__ = (
-        "active_opens", "attempt_fails", "curr_estab", "drops", "estab_resets", "icmp_hard_errors",
-        "icmp_in_errors", "icmp_in_msgs", "icmp_out_msgs", "icmp_soft_errors", "in_errs", "in_segs",
-        "ip_in_addr_errors", "ip_in_hdr_errors", "ip_in_receives", "ip_in_unknown_protos", "ip_out_requests",
-        "ip_reassembled", "ip_reassembly_fails", "listen_drops", "listen_overflows", "out_rsts", "out_segs",
-        "passive_opens", "path_mtu_reductions", "rate_limited", "retrans_segs",
+        "active_opens", "attempt_fails", "curr_estab", "drops", "estab_resets", "icmp_hard_errors", "icmp_in_errors",
+        "icmp_in_msgs", "icmp_out_msgs", "icmp_soft_errors", "in_errs", "in_segs", "ip_in_addr_errors",
+        "ip_in_hdr_errors", "ip_in_receives", "ip_in_unknown_protos", "ip_out_requests", "ip_reassembled",
+        "ip_reassembly_fails", "listen_drops", "listen_overflows", "mtu_black_holes", "mtu_probes_lost",
+        "mtu_probes_out", "out_rsts", "out_segs", "passive_opens", "path_mtu_reductions", "rate_limited",
+        "receive_memory_limited", "retrans_segs",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -60,7 +62,9 @@ class Counters:
         self.ip_in_receives = self.ip_out_requests = self.ip_in_hdr_errors = self.ip_in_addr_errors = 0
         self.ip_in_unknown_protos = self.ip_reassembled = self.ip_reassembly_fails = 0
         self.icmp_in_msgs = self.icmp_out_msgs = self.icmp_in_errors = 0
-        self.icmp_soft_errors = self.icmp_hard_errors = self.path_mtu_reductions = 0
+        self.icmp_soft_errors = self.icmp_hard_errors = 0
+        self.path_mtu_reductions = self.mtu_black_holes = self.mtu_probes_out = self.mtu_probes_lost = 0
+        self.receive_memory_limited = 0
         self.drops: Counter[str] = Counter()
 
 
@@ -87,8 +91,8 @@ class Environment:
     """Shared by all connections of one stack."""
 
     __slots__ = (
-        "capabilities", "challenge_limit", "config", "counters", "identification", "observer", "outbox", "pending",
-        "ready", "reply_limit", "rng", "secret",
+        "capabilities", "challenge_limit", "config", "counters", "identification", "observer", "outbox", "path_mtus",
+        "pending", "ready", "receive_grown", "reply_limit", "rng", "secret",
     )  # fmt: skip
 
     def __init__(self, config: Config, capabilities: LinkCapabilities, rng: random.Random, secret: bytes) -> None:
@@ -101,6 +105,9 @@ class Environment:
         self.challenge_limit = RateLimit(config.challenge_ack_rate)
         self.reply_limit = RateLimit(config.icmp_rate)
         self.identification = rng.getrandbits(16)
+        self.path_mtus = PathMtus(config.max_path_mtus, config.path_mtu_lifetime)
+        self.receive_grown = 0
+        """Bytes that auto-tuning added to all receive buffers."""
         self.outbox: list[Packet] = []
         self.pending: list[Tcb] = []
         self.ready: list[Tcb] = []
@@ -114,6 +121,13 @@ class Environment:
     def keyed_hash(self, data: bytes, size: int) -> int:
         """A ``size`` byte number that only the holder of the secret can predict (RFC 6528, 6056, 7323)."""
         return int.from_bytes(hashlib.blake2b(data, key=self.secret, digest_size=size).digest(), "big")
+
+    def flow_label(self, source: bytes, destination: bytes, ports: tuple[int, int]) -> int:
+        """The 20 bits that mark all packets of one connection, and of no other, for routers (RFC 6437 section 3)."""
+        if len(source) == 4:
+            return 0
+        ends = source + destination + ports[0].to_bytes(2, "big") + ports[1].to_bytes(2, "big")
+        return self.keyed_hash(b"flow-label" + ends, 3) & 0xFFFFF
 
     def next_identification(self, count: int) -> int:
         """The first of ``count`` fresh IPv4 identifications (RFC 6864)."""

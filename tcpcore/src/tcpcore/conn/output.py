@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from tcpcore.conn import window
+from tcpcore.conn import mtuprobe, roundtrip, usertimeout, window
 from tcpcore.conn.packets import emit, segment_options, syn_options
 from tcpcore.conn.state import CLOSED, LISTEN, OPENING, SYN_SENT, TIME_WAIT
 from tcpcore.conn.tcb import FIXED_HEADERS, Tcb
 from tcpcore.timing import Timer
 from tcpcore.wire.packet import Buffer
-from tcpcore.wire.tcp import ACK, FIN, PSH, RST, SYN
+from tcpcore.wire.tcp import ACK, FIN, PSH, RST, SYN, URG
 
 JOIN_ABOVE: Final = 16
 """More payload pieces than this are copied into one: gathering them in a system call would cost more."""
+CORK_CEILING: Final = 0.2
+"""Seconds that a corked tail waits at most (Linux's)."""
 
 
 def output(tcb: Tcb, now: float) -> None:
@@ -36,6 +38,8 @@ def output(tcb: Tcb, now: float) -> None:
         if tcb.syn_due:
             _send_syn(tcb, now)
     elif tcb.state is not TIME_WAIT:
+        if tcb.user_timeout_due:
+            _send_segment(tcb, tcb.snd_nxt, ACK, 0, now)
         _retransmit(tcb, now)
         _send_new(tcb, now)
         if tcb.probe_now:
@@ -51,14 +55,17 @@ def _send_syn(tcb: Tcb, now: float) -> None:
     tcb.snd_nxt = tcb.iss + 1
     if again:
         tcb.syn_retransmitted = True
+        roundtrip.resent(tcb, tcb.snd_nxt)
         tcb.segments_retransmitted += 1
         tcb.env.counters.retrans_segs += 1
         if tcb.backlog is not None:
             tcb.backlog.syn_ack_retransmitted()
     else:
-        tcb.rtt_seq, tcb.rtt_time = tcb.snd_nxt, now
+        roundtrip.sent(tcb, now)
         tcb.first_unacked_at = now
         tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)
+        if tcb.user_timeout is not None and tcb.backlog is None:
+            tcb.timers.set(Timer.USER_TIMEOUT, now, tcb.user_timeout)
     ack = tcb.rcv_nxt if flags & ACK else 0
     emit(tcb, tcb.iss, ack, flags, window.offer(tcb, syn=True), now, syn_options(tcb, flags, now))
     _acknowledged(tcb)
@@ -73,6 +80,8 @@ def _retransmit(tcb: Tcb, now: float) -> None:
             return
         length = min(min(tcb.rtx_end, tcb.send_buffer.end) - seq, tcb.mss, edge - seq)
         flags = ACK
+        if length and seq + length == tcb.send_buffer.end:
+            flags |= PSH
         if tcb.fin_seq == seq + length and tcb.snd_nxt > tcb.fin_seq:
             flags |= FIN
         _send_segment(tcb, seq, flags, length, now)
@@ -80,7 +89,7 @@ def _retransmit(tcb: Tcb, now: float) -> None:
         tcb.segments_retransmitted += 1
         tcb.bytes_retransmitted += length
         tcb.env.counters.retrans_segs += 1
-        tcb.rtt_seq, tcb.rtt_ambiguous = None, True  # Karn's algorithm (RFC 6298 section 3)
+        roundtrip.resent(tcb, tcb.rtx_nxt)
 
 
 def _send_new(tcb: Tcb, now: float) -> None:
@@ -89,10 +98,15 @@ def _send_new(tcb: Tcb, now: float) -> None:
         return
     limit = _largest_segment(tcb)
     while (unsent := tcb.send_buffer.end - tcb.snd_nxt) > 0:
+        if tcb.mtu_search is not None and (length := mtuprobe.due(tcb)):
+            if length > min(tcb.snd_wnd, tcb.congestion.cwnd) - tcb.in_flight:
+                return  # acknowledgements will make room; smaller segments would use it up again
+            _send_text(tcb, ACK, length, now, length)
+            mtuprobe.sent(tcb, length)
+            continue
         length = _allowed(tcb, unsent, limit)
         if length <= 0:
-            if not tcb.in_flight and not tcb.timers.armed(Timer.PERSIST):
-                tcb.timers.set(Timer.PERSIST, now, tcb.rtt.rto)
+            _wait(tcb, now)
             return
         flags = ACK
         if length == unsent:
@@ -102,24 +116,26 @@ def _send_new(tcb: Tcb, now: float) -> None:
         _send_text(tcb, ACK | FIN, 0, now)
 
 
-def _send_text(tcb: Tcb, flags: int, length: int, now: float) -> None:
+def _send_text(tcb: Tcb, flags: int, length: int, now: float, size: int = 0) -> None:
+    """Send new text; ``size``: what a whole segment is, if not one MSS."""
     seq = tcb.snd_nxt
     if not tcb.in_flight:
         tcb.first_unacked_at = now
     tcb.snd_nxt = seq + length + (flags & FIN)
     tcb.out_probe = False
-    if length % tcb.mss:
+    if length % (size or tcb.mss):
         tcb.snd_sml = tcb.snd_nxt
     tcb.bytes_out += length
     tcb.last_data_out = now
-    if tcb.rtt_seq is None:
-        tcb.rtt_seq, tcb.rtt_time = tcb.snd_nxt, now
+    roundtrip.sent(tcb, now)
     tcb.timers.clear(Timer.PERSIST)
+    if tcb.config.cork:
+        tcb.timers.clear(Timer.CORK)  # a new tail begins to wait
     if not tcb.timers.armed(Timer.RETRANSMIT):
         tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)
-    if tcb.config.user_timeout is not None and not tcb.timers.armed(Timer.USER_TIMEOUT):
-        tcb.timers.set(Timer.USER_TIMEOUT, now, tcb.config.user_timeout)
-    _send_segment(tcb, seq, flags, length, now)
+    if tcb.user_timeout is not None and not tcb.timers.armed(Timer.USER_TIMEOUT):
+        tcb.timers.set(Timer.USER_TIMEOUT, now, tcb.user_timeout)
+    _send_segment(tcb, seq, flags, length, now, size)
 
 
 def _allowed(tcb: Tcb, unsent: int, limit: int) -> int:
@@ -142,13 +158,30 @@ def _allowed(tcb: Tcb, unsent: int, limit: int) -> int:
 
 def _may_send_small(tcb: Tcb) -> bool:
     """Nagle's algorithm as refined by Minshall: hold a small segment back only behind another small one."""
-    return tcb.config.nodelay or tcb.fin_seq is not None or tcb.snd_sml <= tcb.snd_una
+    config = tcb.config
+    if not config.cork and (config.nodelay or tcb.snd_sml <= tcb.snd_una):
+        return True
+    return not _may_wait(tcb)
+
+
+def _may_wait(tcb: Tcb) -> bool:
+    """Text before a FIN, urgent data and what was corked long enough wait for nothing but the windows."""
+    return tcb.fin_seq is None and tcb.snd_up <= tcb.snd_nxt and tcb.flush_to <= tcb.snd_nxt
+
+
+def _wait(tcb: Tcb, now: float) -> None:
+    """Nothing may leave: see to it that it does one day, even if the peer stays silent."""
+    if tcb.config.cork and _may_wait(tcb):
+        if not tcb.timers.armed(Timer.CORK):
+            tcb.timers.set(Timer.CORK, now, CORK_CEILING)
+    elif not tcb.in_flight and not tcb.timers.armed(Timer.PERSIST):
+        tcb.timers.set(Timer.PERSIST, now, tcb.rtt.rto)
 
 
 def _largest_segment(tcb: Tcb) -> int:
     link = tcb.env.capabilities
-    if not link.segmentation_offload:
-        return tcb.mss
+    if not link.segmentation_offload or tcb.snd_up > tcb.snd_nxt:
+        return tcb.mss  # pieces that the link cuts would all have the first one's urgent pointer
     room = link.max_packet - FIXED_HEADERS[tcb.version] - 40
     return max(room - room % tcb.mss, tcb.mss)
 
@@ -164,16 +197,21 @@ def _send_probe(tcb: Tcb, now: float) -> None:
     elif unsent > 0:
         tcb.out_probe = True
         tcb.window_probes_out += 1
-        _send_segment(tcb, tcb.snd_nxt, ACK, 1, now)
+        _send_segment(tcb, tcb.snd_nxt, ACK | PSH if unsent == 1 else ACK, 1, now)
     else:
         _send_segment(tcb, tcb.snd_nxt - 1, ACK, 0, now)
 
 
-def _send_segment(tcb: Tcb, seq: int, flags: int, length: int, now: float) -> None:
+def _send_segment(tcb: Tcb, seq: int, flags: int, length: int, now: float, size: int = 0) -> None:
     payload: Sequence[Buffer] = tcb.send_buffer.pieces(seq, length) if length else ()
     if len(payload) > JOIN_ABOVE:
         payload = (b"".join(payload),)
-    emit(tcb, seq, tcb.rcv_nxt, flags, window.offer(tcb), now, segment_options(tcb, now), payload, length)
+    if tcb.snd_up > tcb.snd_una and tcb.snd_up > seq:
+        flags |= URG
+    options = segment_options(tcb, now)
+    if tcb.user_timeout_due and not length:
+        options += usertimeout.option(tcb)
+    emit(tcb, seq, tcb.rcv_nxt, flags, window.offer(tcb), now, options, payload, length, size)
     _acknowledged(tcb)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tcpcore.conn import mtuprobe
 from tcpcore.conn.tcb import Tcb
 from tcpcore.timing import Timer
 
@@ -19,6 +20,8 @@ def on_duplicate_ack(tcb: Tcb, now: float) -> None:
     tcb.duplicate_acks_in += 1
     if tcb.in_recovery:
         tcb.congestion.cwnd += tcb.mss  # step 4: a segment has left the network
+    elif tcb.dup_acks == DUPLICATE_THRESHOLD and tcb.mtu_search is not None and mtuprobe.is_lost(tcb):
+        mtuprobe.lost(tcb, now)
     elif tcb.dup_acks == DUPLICATE_THRESHOLD and tcb.snd_una > tcb.recover and tcb.rtx_nxt >= tcb.rtx_end:
         tcb.in_recovery = True
         tcb.recover = tcb.snd_nxt

@@ -1,4 +1,4 @@
-"""Round-trip time and retransmission timeout (RFC 6298)."""
+"""Round-trip time and retransmission timeout (RFC 6298), with a sample from every ACK (RFC 7323 appendix G)."""
 
 from __future__ import annotations
 
@@ -29,17 +29,25 @@ class RttEstimator:
         """The timeout now, back-off included."""
         return float(min(self._base * (1 << self._backoff), self._max_rto))
 
-    def sample(self, rtt: float) -> None:
-        """Take one measurement (section 2.2, 2.3) and end the back-off (section 5.7)."""
+    def seen(self, rtt: float) -> None:
+        """The newest octets that an ACK is for took ``rtt`` seconds: the path is no longer than that."""
+        if self.min_rtt is None or rtt < self.min_rtt:
+            self.min_rtt = max(rtt, 0.0)
+
+    def sample(self, rtt: float, expected: int = 1) -> None:
+        """Take one measurement (section 2.2, 2.3), seconds, and end the back-off (section 5.7).
+
+        ``expected``: samples that one round trip gives; together they weigh what one does in RFC 6298.
+        """
         rtt = max(rtt, 0.0)
-        self.min_rtt = rtt if self.min_rtt is None else min(self.min_rtt, rtt)
-        if self.srtt is None or self.rttvar is None:
-            self.srtt = rtt
-            self.rttvar = rtt / 2
+        srtt, rttvar = self.srtt, self.rttvar
+        if srtt is None or rttvar is None:
+            srtt, rttvar = rtt, rtt / 2
         else:
-            self.rttvar = (1 - BETA) * self.rttvar + BETA * abs(self.srtt - rtt)
-            self.srtt = (1 - ALPHA) * self.srtt + ALPHA * rtt
-        self._base = max(self.srtt + max(GRANULARITY, K * self.rttvar), self._min_rto)
+            rttvar += (abs(srtt - rtt) - rttvar) * BETA / expected
+            srtt += (rtt - srtt) * ALPHA / expected
+        self.srtt, self.rttvar = srtt, rttvar
+        self._base = max(srtt + GRANULARITY, srtt + K * rttvar, self._min_rto)
         self._backoff = 0
 
     def back_off(self) -> None:

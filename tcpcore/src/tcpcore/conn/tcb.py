@@ -10,12 +10,16 @@ from tcpcore.conn.reassembly import OutOfOrder, ReceiveQueue
 from tcpcore.conn.rtt import RttEstimator
 from tcpcore.conn.sendbuffer import SendBuffer
 from tcpcore.conn.state import CLOSE_WAIT, CLOSED, ESTABLISHED, OPENING, State
+from tcpcore.conn.transmissions import Transmissions
+from tcpcore.seqnum import wrap
 from tcpcore.timing import TimerTable
 
 if TYPE_CHECKING:
     from tcpcore.conn.congestion.base import CongestionControl
     from tcpcore.conn.environment import Environment
+    from tcpcore.conn.mtuprobe import Search
     from tcpcore.errors import TCPError
+    from tcpcore.wire.segment import Segment
 
 DEFAULT_MSS: Final = {4: 536, 6: 1220}
 """RFC 9293 MUST-15."""
@@ -23,6 +27,8 @@ FIXED_HEADERS: Final = {4: 40, 6: 60}
 """IP and TCP header without options."""
 TIMESTAMP_OPTION: Final = 12
 """Bytes of a timestamp option with its padding."""
+TIMESTAMP_TICK: Final = 0.001
+"""Seconds from one TSval to the next."""
 
 
 class Ready:
@@ -33,6 +39,10 @@ class Ready:
     CONNECTED: Final = 4
     CLOSED: Final = 8
     ERROR: Final = 16
+    URGENT: Final = 32
+    """The peer announced urgent data (RFC 9293 MUST-32); ``Connection.urgent`` says how much is to be read."""
+    ADVICE: Final = 64
+    """Something hinders the connection (RFC 9293 MUST-47, SHLD-9): ``Connection.soft_error`` says what."""
 
 
 class Backlog(Protocol):
@@ -57,16 +67,18 @@ class Tcb:
     __slots__ = (
         "ack_now", "backlog", "bytes_acked", "bytes_in", "bytes_out", "bytes_retransmitted", "challenge_acks_out",
         "closed_by_user", "config", "congestion", "dup_acks", "duplicate_acks_in", "env", "error", "fin_seq",
-        "first_unacked_at", "in_recovery", "irs", "iss", "keepalive_probes", "last_ack_sent", "last_data_in",
-        "last_data_out", "last_received", "local", "local_packed", "max_snd_wnd", "mss", "opened_at", "out_of_order",
-        "out_probe", "owner", "paws_drops", "peer_mss", "pending", "probe_now", "probes_unanswered", "pseudo_sum",
-        "rcv_adv", "rcv_fin", "rcv_mss", "rcv_nxt", "rcv_queue", "rcv_up", "rcv_wscale", "read_closed", "ready",
-        "recover", "remote", "remote_packed", "reset_seq", "retransmissions", "rst_wanted", "rtt", "rtt_ambiguous",
-        "rtt_seq", "rtt_time", "rtx_end", "rtx_nxt", "schedule_number", "scheduled", "segments_duplicate",
-        "segments_in", "segments_out", "segments_out_of_order", "segments_retransmitted", "send_buffer", "snd_nxt",
-        "snd_sml", "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "snd_wscale", "soft_error", "state",
-        "syn_due", "syn_retransmitted", "timers", "ts_offset", "ts_on", "ts_recent", "ts_recent_at",
-        "unreported_write", "version", "window_probes_out",
+        "first_unacked_at", "flow_label", "flush_to", "in_recovery", "irs", "iss", "keepalive_probes", "last_ack_sent",
+        "last_data_in", "last_data_out", "last_received", "local", "local_packed", "max_snd_wnd", "mss", "mtu_search",
+        "opened_at", "out_of_order", "out_probe", "owner", "path_mtu", "paws_drops", "peer_mss", "pending",
+        "probe_now", "probes_unanswered", "pseudo_sum", "rcv_adv", "rcv_fin", "rcv_mss", "rcv_nxt", "rcv_queue",
+        "rcv_up", "rcv_wscale", "read_closed", "ready", "receive_buffer", "receive_grown", "received_traffic_class",
+        "recover", "remote", "remote_packed", "remote_user_timeout", "reset_seq", "retransmissions", "rst_wanted",
+        "rtt", "rtx_end", "rtx_nxt", "schedule_number", "scheduled", "segments_duplicate", "segments_in",
+        "segments_out", "segments_out_of_order", "segments_retransmitted", "send_buffer", "snd_nxt", "snd_sml",
+        "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "snd_wscale", "soft_error", "state", "syn_due",
+        "syn_rest", "syn_retransmitted", "timers", "transmissions", "ts_echo", "ts_offset", "ts_on", "ts_recent",
+        "ts_recent_at", "tune_at", "tuned_at", "unreported_write", "user_timeout", "user_timeout_due", "version",
+        "window_probes_out",
     )  # fmt: skip
 
     def __init__(
@@ -94,10 +106,12 @@ class Tcb:
         self.version = 4 if len(local_packed) == 4 else 6
         self.pseudo_sum: int | None = None
         """Sum over the addresses, once computed."""
+        self.flow_label = env.flow_label(local_packed, remote_packed, (local[1], remote[1]))
+        self.received_traffic_class = 0
         self.state = CLOSED
         self.error: TCPError | None = None
         self.soft_error: TCPError | None = None
-        """What ICMP told of the way to the peer while the connection is being opened."""
+        """What hinders the connection, as ICMP or R1 told, until there is progress."""
         self.opened_at = now
 
         # Send sequence space
@@ -112,6 +126,8 @@ class Tcb:
         """The largest window the peer ever offered (RFC 9293 section 3.8.6.2.1)."""
         self.snd_sml = iss
         """End of the last small segment sent: Nagle holds another back until it is acknowledged."""
+        self.flush_to = iss
+        """Text before it leaves in small segments too: it was corked, and is not any more."""
         self.send_buffer = SendBuffer(iss + 1)
         self.fin_seq: int | None = None
         """Sequence number of our FIN, once the user closed."""
@@ -121,16 +137,30 @@ class Tcb:
         self.rcv_nxt = 0
         self.rcv_adv = 0
         """Right edge of the window we offered: RCV.WND is ``rcv_adv - rcv_nxt``."""
-        self.rcv_up = 0
+        self.rcv_up: int | None = None
+        """End of the peer's urgent data; ``None``, as far as STATUS goes RCV.NXT: the user has read all of it."""
         self.rcv_fin: int | None = None
         """Sequence number of the peer's FIN, once seen."""
+        self.syn_rest: Segment | None = None
+        """What came with the peer's SYN, until ESTABLISHED (RFC 9293 section 3.10.7.2)."""
         self.last_ack_sent = 0
+        self.receive_buffer = self.config.first_receive_buffer
+        """Bytes, unread and out of order, that there is room for now."""
+        self.receive_grown = 0
+        """Of these, what ``conn.autotune`` added."""
+        self.tune_at = self.receive_buffer
+        self.tuned_at = now
+        """Once the user has read ``tune_at`` bytes, ``conn.autotune`` looks how long that took from ``tuned_at`` on."""
         self.rcv_queue = ReceiveQueue()
         self.out_of_order: OutOfOrder | None = None
 
         # Options (RFC 9293 section 3.7.1, RFC 7323)
         self.peer_mss = DEFAULT_MSS[self.version]
         self.rcv_mss = self.own_mss()
+        self.path_mtu = env.path_mtus.get(remote_packed, now) or env.capabilities.mtu
+        """Largest packet that the path is believed to take."""
+        self.mtu_search: Search | None = None
+        """While a larger one is looked for (RFC 4821)."""
         self.mss = min(self.peer_mss, self.rcv_mss)
         """Effective send MSS, options of each segment taken off."""
         self.snd_wscale: int | None = None
@@ -139,14 +169,13 @@ class Tcb:
         self.ts_offset = ts_offset
         self.ts_recent = 0
         self.ts_recent_at = now
+        self.ts_echo: int | None = None
+        """TSecr of the segment that set TS.Recent."""
 
         # Round-trip time, congestion, recovery
         self.rtt = RttEstimator(self.config.initial_rto, self.config.min_rto, self.config.max_rto)
-        self.rtt_seq: int | None = None
-        """An ACK of this number ends the measurement begun at ``rtt_time``."""
-        self.rtt_time = now
-        self.rtt_ambiguous = False
-        """Something was sent again: only an echoed timestamp can tell which copy an ACK is for (Karn)."""
+        self.transmissions: Transmissions | None = None
+        """When what is in flight was sent; ``None``: nothing is."""
         self.congestion: CongestionControl = Reno(self.mss, self.config.initial_window_segments)
         self.dup_acks = 0
         self.in_recovery = False
@@ -158,6 +187,10 @@ class Tcb:
         """Timeouts in a row without progress."""
         self.first_unacked_at = now
         self.syn_retransmitted = False
+        self.user_timeout = self.config.user_timeout
+        """In force (RFC 5482)."""
+        self.remote_user_timeout: float | None = None
+        """What the peer advertised."""
 
         # What arrivals, calls and timeouts ask of output
         self.ack_now = False
@@ -167,6 +200,8 @@ class Tcb:
         self.rst_wanted = False
         self.probe_now = False
         """A zero-window or keepalive probe is due."""
+        self.user_timeout_due = self.config.advertise_user_timeout and self.user_timeout is not None
+        """The next segment without text has to advertise the user timeout."""
         self.out_probe = False
         """An octet beyond SND.NXT was sent as a probe; its acknowledgement moves SND.NXT."""
         self.closed_by_user = False
@@ -208,16 +243,20 @@ class Tcb:
 
     def own_mss(self) -> int:
         """The MSS we announce (RFC 9293 section 3.7.1: MTU less fixed headers, options not counted)."""
-        limit = self.path_mss()
-        return min(self.config.mss or limit, limit)
+        return announced_mss(self.env, self.config, self.version)
 
-    def path_mss(self) -> int:
-        """What fits the link's MTU, options not counted."""
-        return self.env.capabilities.mtu - FIXED_HEADERS[self.version]
+    def mss_for(self, mtu: int) -> int:
+        """Effective send MSS on a path that takes packets of ``mtu`` bytes (MUST-16: the options are taken off)."""
+        mss = min(self.peer_mss, mtu - FIXED_HEADERS[self.version])
+        return mss - TIMESTAMP_OPTION if self.ts_on else mss
 
     def timestamp_clock(self, now: float) -> int:
         """TSval: milliseconds, from an offset of this connection's own (RFC 7323 section 5.4)."""
-        return (int(now * 1000) + self.ts_offset) & 0xFFFFFFFF
+        return timestamp_value(self.ts_offset, now)
+
+    def timestamp_age(self, echo: int, now: float) -> float:
+        """Seconds since we sent the TSval ``echo``; more than 49 days when it is one of the future."""
+        return wrap(self.timestamp_clock(now) - echo) * TIMESTAMP_TICK
 
     def touch(self) -> None:
         """Ask the stack to run output for this connection and to look at its timers."""
@@ -230,6 +269,12 @@ class Tcb:
         if not self.ready:
             self.env.ready.append(self)
         self.ready |= bits
+
+    def advise(self, error: TCPError) -> None:
+        """Report a soft error (RFC 9293 section 3.9.1.8), once until there is progress."""
+        if self.soft_error is None and self.config.r1:
+            self.notify(Ready.ADVICE)
+        self.soft_error = error
 
     def enter(self, state: State) -> None:
         """Take an arrow of Figure 5."""
@@ -251,7 +296,9 @@ class Tcb:
         self.timers.clear_all()
         self.error = self.error or error
         self.send_buffer = SendBuffer(self.snd_nxt)
-        self.out_of_order = None
+        self.transmissions = None
+        self.forget_growth()
+        self.out_of_order = self.syn_rest = None
         if opening:
             self.env.counters.attempt_fails += 1
         elif error is not None and state in _CURRENT:
@@ -263,6 +310,11 @@ class Tcb:
         self.notify(Ready.CLOSED | Ready.READABLE | Ready.WRITABLE | (Ready.ERROR if error else 0))
         self.touch()
 
+    def forget_growth(self) -> None:
+        """What auto-tuning added to the receive buffer no longer counts for the stack's limit."""
+        self.env.receive_grown -= self.receive_grown
+        self.receive_grown = 0
+
     def challenge_ack(self, now: float) -> None:
         """Answer with an ACK, if the limit of RFC 5961 section 7 allows."""
         if self.env.challenge_limit.allow(now):
@@ -270,6 +322,17 @@ class Tcb:
             self.challenge_acks_out += 1
         else:
             self.env.counters.rate_limited += 1
+
+
+def announced_mss(env: Environment, config: Config, version: int) -> int:
+    """What fits the link's MTU, or the smaller size that is configured."""
+    limit = env.capabilities.mtu - FIXED_HEADERS[version]
+    return min(config.mss or limit, limit)
+
+
+def timestamp_value(offset: int, now: float) -> int:
+    """A clock of milliseconds that begins anywhere."""
+    return (int(now * 1000) + offset) & 0xFFFFFFFF
 
 
 _CURRENT: Final = frozenset({ESTABLISHED, CLOSE_WAIT})

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tcpcore.conn import keepalive, recovery
+from tcpcore.conn import keepalive, mtuprobe, recovery, usertimeout
 from tcpcore.conn.state import FIN_WAIT_2, OPENING, SYN_SENT
 from tcpcore.conn.tcb import Tcb
-from tcpcore.errors import ConnectionTimeoutError
+from tcpcore.errors import ConnectionTimeoutError, HostUnreachableError
 from tcpcore.timing import Timer
 
 
@@ -22,17 +22,22 @@ def _retransmit(tcb: Tcb, now: float) -> None:
     if tcb.state in OPENING:
         limit = config.syn_retries if tcb.state is SYN_SENT else config.syn_ack_retries
         if tcb.retransmissions >= limit:
-            tcb.finish(tcb.soft_error or ConnectionTimeoutError(f"no answer to {limit + 1} SYNs"))
+            _give_up_opening(tcb, f"no answer to {limit + 1} SYNs")
             return
         tcb.retransmissions += 1
         tcb.rtt.back_off()
-        tcb.rtt_seq, tcb.rtt_ambiguous = None, True
         tcb.syn_due = True
         tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)
-    elif tcb.retransmissions >= config.retries:  # R2 (RFC 9293 section 3.8.3)
+        _advise(tcb, tcb.retransmissions, "retransmissions of the SYN")
+    elif tcb.retransmissions >= config.retries and not usertimeout.adapts(tcb):  # R2 (RFC 9293 section 3.8.3)
         _give_up(tcb, f"no answer to {tcb.retransmissions} retransmissions")
+    elif tcb.mtu_search is not None and tcb.dup_acks and mtuprobe.is_lost(tcb):
+        mtuprobe.lost(tcb, now)  # what follows the probe arrived
+        tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)
     elif tcb.in_flight:
         recovery.on_timeout(tcb, now)
+        mtuprobe.timed_out(tcb, now)
+        _advise(tcb, tcb.retransmissions, "retransmissions")
 
 
 def _persist(tcb: Tcb, now: float) -> None:
@@ -45,6 +50,7 @@ def _persist(tcb: Tcb, now: float) -> None:
     tcb.probe_now = True
     tcb.rtt.back_off()  # SHLD-30
     tcb.timers.set(Timer.PERSIST, now, tcb.rtt.rto)
+    _advise(tcb, tcb.probes_unanswered, "window probes")
 
 
 def _delayed_ack(tcb: Tcb, now: float) -> None:
@@ -52,7 +58,7 @@ def _delayed_ack(tcb: Tcb, now: float) -> None:
 
 
 def _user_timeout(tcb: Tcb, now: float) -> None:
-    limit = tcb.config.user_timeout
+    limit = tcb.user_timeout
     if limit is None or tcb.snd_una >= tcb.snd_nxt:
         return
     left = tcb.first_unacked_at + limit - now
@@ -71,8 +77,29 @@ def _time_wait(tcb: Tcb, now: float) -> None:
     tcb.finish()
 
 
+def _cork(tcb: Tcb, now: float) -> None:
+    tcb.flush_to = tcb.send_buffer.end
+
+
+def _linger(tcb: Tcb, now: float) -> None:
+    _give_up(tcb, f"not delivered within the linger time of {tcb.config.linger} s")
+
+
+def _advise(tcb: Tcb, count: int, what: str) -> None:
+    """R1 (RFC 9293 section 3.8.3): tell the user, who may wait or give up, unless ICMP has told more already."""
+    if count == tcb.config.r1 and tcb.soft_error is None and tcb.backlog is None:
+        tcb.advise(ConnectionTimeoutError(f"no answer to {count} {what} so far"))
+
+
+def _give_up_opening(tcb: Tcb, why: str) -> None:
+    known = tcb.soft_error
+    tcb.finish(known if isinstance(known, HostUnreachableError) else ConnectionTimeoutError(why))
+
+
 def _give_up(tcb: Tcb, why: str) -> None:
-    tcb.rst_wanted = True
+    if isinstance(tcb.soft_error, HostUnreachableError):
+        why = f"{why}; {tcb.soft_error}"
+    tcb.rst_wanted = tcb.state is not SYN_SENT
     tcb.finish(ConnectionTimeoutError(why))
 
 
@@ -84,4 +111,7 @@ _HANDLERS = {
     Timer.USER_TIMEOUT: _user_timeout,
     Timer.FIN_WAIT_2: _fin_wait_2,
     Timer.TIME_WAIT: _time_wait,
+    Timer.CORK: _cork,
+    Timer.LINGER: _linger,
+    Timer.PATH_MTU: mtuprobe.expired,
 }

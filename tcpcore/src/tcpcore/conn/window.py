@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tcpcore.config import Config
 from tcpcore.conn.tcb import Tcb
 
 MAX_UNSCALED = 65535
@@ -16,14 +17,19 @@ def wscale_for(buffer: int) -> int:
     return shift
 
 
+def first_offer(config: Config) -> int:
+    """The window field of a SYN, which is never scaled."""
+    return min(config.first_receive_buffer, MAX_UNSCALED)
+
+
 def offer(tcb: Tcb, *, syn: bool = False) -> int:
     """The window field of a segment that goes out now; moves ``rcv_adv``.
 
     The right edge never moves left, and moves right only by a worthwhile step (MUST-39, SHLD-14).
     """
     shift = 0 if syn else tcb.rcv_wscale or 0
-    edge = tcb.rcv_nxt + max(tcb.config.receive_buffer - tcb.rcv_queue.length, 0)
-    if edge - tcb.rcv_adv < min(tcb.config.receive_buffer // 2, tcb.rcv_mss):
+    edge = tcb.rcv_nxt + max(tcb.receive_buffer - tcb.rcv_queue.length, 0)
+    if edge - tcb.rcv_adv < min(tcb.receive_buffer // 2, tcb.rcv_mss):
         edge = tcb.rcv_adv
     field = min((edge - tcb.rcv_nxt) >> shift, MAX_UNSCALED)
     tcb.rcv_adv = max(tcb.rcv_adv, tcb.rcv_nxt + (field << shift))
@@ -32,8 +38,14 @@ def offer(tcb: Tcb, *, syn: bool = False) -> int:
 
 def update_is_worthwhile(tcb: Tcb) -> bool:
     """Whether the user has read enough for an ACK of its own that says so."""
-    edge = tcb.rcv_nxt + tcb.config.receive_buffer - tcb.rcv_queue.length
-    step = edge - tcb.rcv_adv
-    if step >= tcb.config.receive_buffer // 2:
-        return True
-    return tcb.rcv_wnd < tcb.rcv_mss <= step
+    wnd = tcb.rcv_adv - tcb.rcv_nxt
+    step = tcb.receive_buffer - tcb.rcv_queue.length - wnd
+    if step < tcb.receive_buffer // 2 and wnd >= tcb.rcv_mss:
+        return False
+    step = min(step, largest(tcb) - wnd)
+    return step >= min(tcb.receive_buffer, largest(tcb)) // 2 or wnd < tcb.rcv_mss <= step
+
+
+def largest(tcb: Tcb) -> int:
+    """The largest window that the field can tell."""
+    return MAX_UNSCALED << (tcb.rcv_wscale or 0)

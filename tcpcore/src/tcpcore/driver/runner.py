@@ -43,16 +43,19 @@ class Host:
         """The time that the stack knows: trio's clock, seconds."""
         return trio.current_time()
 
-    async def open_tcp_stream(self, host: str, port: int, *, local: tuple[str, int] | None = None) -> TCPStream:
+    async def open_tcp_stream(
+        self, host: str, port: int, *, local: tuple[str, int] | None = None, config: Config | None = None
+    ) -> TCPStream:
         """Connect to an IP address, from the address of that family or from ``local``.
 
+        ``config``: instead of the stack's.
         Raises ``OSError``: ``ConnectionRefusedError``, ``TimeoutError``, ``EHOSTUNREACH`` and others.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         self._check_link()
         now = self.now()
         try:
-            connection = self.stack.connect((host, port), now, local=local)
+            connection = self.stack.connect((host, port), now, local=local, config=config)
         except TCPError as error:
             raise os_error(error, f"connecting to {host} port {port}") from error
         stream = TCPStream(self._engine, connection)
@@ -61,16 +64,17 @@ class Host:
         return stream
 
     async def open_tcp_listeners(
-        self, port: int, *, address: str | None = None, backlog: int = 128
+        self, port: int, *, address: str | None = None, backlog: int = 128, config: Config | None = None
     ) -> list[TCPListener]:
         """Listen on ``port`` (0: a free one) of ``address`` or of all: a list for ``trio.serve_listeners``.
 
+        ``config``: of the listener and its connections, instead of the stack's.
         Raises ``OSError``: ``EADDRINUSE``, ``EADDRNOTAVAIL``.
         """
         await trio.lowlevel.checkpoint()
         self._check_link()
         try:
-            listener = self.stack.listen(port, address=address, backlog=backlog)
+            listener = self.stack.listen(port, address=address, backlog=backlog, config=config)
         except TCPError as error:
             raise os_error(error, f"listening on {address or 'all addresses'} port {port}") from error
         return [TCPListener(self._engine, listener)]

@@ -85,30 +85,38 @@ class TCPStream(trio.abc.HalfCloseableStream):
             self._engine.sent(0, now)
             self.on_ready(-1)
 
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Give ``data`` to the stack, waiting for room. Bytes are kept by reference, all else is copied."""
+    @property
+    def urgent(self) -> int:
+        """Bytes up to the end of the peer's urgent data, in line; no ``receive_some`` reads across that."""
+        return self.connection.urgent
+
+    async def send_all(self, data: bytes | bytearray | memoryview, *, urgent: bool = False) -> None:
+        """Give ``data`` to the stack, waiting for room. Bytes are kept by reference, all else is copied.
+
+        ``urgent``: tell the peer's user at once that the stream is urgent up to the end of ``data``.
+        """
         self._claim_sending()
         try:
             await self._engine.breathe()
             if type(data) is not bytes:
                 data = bytes(data)
             self._check_sendable()
-            taken = self._give(data)
+            taken = self._give(data, urgent)
             if taken < len(data):
-                await self._send_rest(memoryview(data)[taken:])
+                await self._send_rest(memoryview(data)[taken:], urgent)
         finally:
             self._sending = False
 
-    async def _send_rest(self, rest: memoryview) -> None:
+    async def _send_rest(self, rest: memoryview, urgent: bool) -> None:
         while rest:
             await self._wait_writer()
             self._check_sendable()
-            rest = rest[self._give(rest) :]
+            rest = rest[self._give(rest, urgent) :]
 
-    def _give(self, data: bytes | memoryview) -> int:
+    def _give(self, data: bytes | memoryview, urgent: bool) -> int:
         now = trio.current_time()
         try:
-            taken = self.connection.send(data, now)
+            taken = self.connection.send(data, now, urgent)
         except TCPError as error:
             raise broken(self._engine.failure or error) from error
         if taken:

@@ -37,6 +37,8 @@ _IFF_TUN: Final = 0x0001
 _IFF_MULTI_QUEUE: Final = 0x0100
 _IFF_NO_PI: Final = 0x1000
 _IFF_VNET_HDR: Final = 0x4000
+_PLAIN_FLAGS: Final = (0, _IFF_MULTI_QUEUE)
+_OFFLOAD_FLAGS: Final = (_IFF_VNET_HDR, _IFF_VNET_HDR | _IFF_MULTI_QUEUE, *_PLAIN_FLAGS)
 _CSUM_TSO: Final = 0x01 | 0x02 | 0x04
 _TSO_ECN: Final = 0x08
 _SIOCGIFMTU: Final = 0x8921
@@ -68,13 +70,14 @@ class TunLink:
         self._buffer = memoryview(bytearray(virtio.LENGTH + _MAX_PACKET + 1))
 
     @classmethod
-    def open(cls, name: str, *kernel_addresses: str, mtu: int = 1500) -> TunLink:
+    def open(cls, name: str, *kernel_addresses: str, mtu: int = 1500, offload: bool = True) -> TunLink:
         """Create device ``name`` with the kernel's addresses on it (``"10.77.0.1/24"``), and bring it up.
 
-        It needs CAP_NET_ADMIN in its network namespace, and goes away with the link.
+        It needs CAP_NET_ADMIN in its network namespace, and goes away with the link. Without ``offload`` the
+        device carries packets as a wire does: whole, summed, none above ``mtu``.
         """
         addresses = [ipaddress.ip_interface(address) for address in kernel_addresses]
-        descriptor, offload = _open_device(name)
+        descriptor, offload = _open_device(name, offload=offload)
         try:
             _configure(name, addresses, mtu)
         except (NetlinkError, OSError) as error:
@@ -144,7 +147,7 @@ class TunLink:
         await trio.lowlevel.checkpoint()
 
 
-def _open_device(name: str) -> tuple[int, bool]:
+def _open_device(name: str, *, offload: bool = True) -> tuple[int, bool]:
     """Open TUN device ``name``: its descriptor, and whether it carries virtio headers and does offload."""
     if not 1 <= len(name.encode()) <= _NAME_LENGTH or "/" in name:
         raise LinkUnavailableError(f"not a device name of at most {_NAME_LENGTH} bytes: {name!r}")
@@ -153,20 +156,20 @@ def _open_device(name: str) -> tuple[int, bool]:
     except OSError as error:
         raise LinkUnavailableError(f"cannot open {DEVICE}: {_reason(error)}") from error
     try:
-        return descriptor, _bind(descriptor, name)
+        return descriptor, _bind(descriptor, name, _OFFLOAD_FLAGS if offload else _PLAIN_FLAGS)
     except OSError as error:
         os.close(descriptor)
         raise LinkUnavailableError(f"cannot use device {name}: {_reason(error)}") from error
 
 
-def _bind(descriptor: int, name: str) -> bool:
-    """Tie the descriptor to the device, with offload where the kernel has it."""
-    for flags in (_IFF_VNET_HDR, _IFF_VNET_HDR | _IFF_MULTI_QUEUE, 0, _IFF_MULTI_QUEUE):
+def _bind(descriptor: int, name: str, candidates: tuple[int, ...]) -> bool:
+    """Tie the descriptor to the device by the first flags that the kernel accepts; whether it does offload."""
+    for flags in candidates:
         request = struct.pack("16sH22x", name.encode(), _IFF_TUN | _IFF_NO_PI | flags)
         try:
             fcntl.ioctl(descriptor, _TUNSETIFF, request)
         except OSError as error:
-            if error.errno != errno.EINVAL or flags == _IFF_MULTI_QUEUE:
+            if error.errno != errno.EINVAL or flags == candidates[-1]:
                 raise
         else:
             break

@@ -9,14 +9,18 @@ is never sent again: the peer repeats its SYN.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from struct import Struct
 from typing import Final
 
-from tcpcore.conn import arrives, window
+from tcpcore.config import Config
+from tcpcore.conn import arrives, usertimeout, window
 from tcpcore.conn.environment import Environment
-from tcpcore.conn.packets import emit_stateless, syn_options
-from tcpcore.conn.tcb import Tcb
+from tcpcore.conn.packets import emit_stateless
+from tcpcore.conn.tcb import DEFAULT_MSS, Tcb, announced_mss, timestamp_value
 from tcpcore.seqnum import wrap
+from tcpcore.stack.isn import initial_numbers
+from tcpcore.wire.options import build_syn_options
 from tcpcore.wire.tcp import ACK, SYN, Segment
 
 TICK: Final = 64.0
@@ -33,32 +37,35 @@ _NO_TIMESTAMPS: Final = 32
 _HASHED: Final = Struct(">HHIBBq")
 
 
-def answer(tcb: Tcb, syn: Segment, now: float) -> None:
-    """Send the SYN,ACK to ``syn``; ``tcb`` is a new control block that nobody needs afterwards."""
-    if syn.timestamp is None or not tcb.config.timestamps:
-        syn.wscale, syn.sack_permitted = None, False
-    arrives.take_syn(tcb, syn, now)
-    options = _NO_TIMESTAMPS
-    if tcb.ts_on:
+def answer(env: Environment, config: Config, local: bytes, remote: bytes, syn: Segment, now: float) -> None:
+    """Send the SYN,ACK to ``syn``. No control block is made for it: that would be a third of the work in a flood."""
+    ports, version = (syn.destination_port, syn.source_port), 4 if len(local) == 4 else 6
+    options, wscale, timestamp = _NO_TIMESTAMPS, None, None
+    if syn.timestamp is not None and config.timestamps:
         options = (_NO_WSCALE if syn.wscale is None else syn.wscale) | (_SACK_PERMITTED if syn.sack_permitted else 0)
+        if syn.wscale is not None and config.window_scaling:
+            wscale = window.wscale_for(config.largest_receive_buffer)
+        clock = timestamp_value(initial_numbers(env, local, ports[0], remote, ports[1], now)[1], now)
         # The bits put the TSval a little into the past, so that those of the connection go on from it
-        tcb.ts_offset -= (tcb.timestamp_clock(now) - options) & _OPTION_BITS
-    index = max(i for i, mss in enumerate(MSS_TABLE) if mss <= tcb.peer_mss)
-    iss = _cookie(tcb.env, tcb.local_packed, tcb.remote_packed, syn, syn.seq, index, options, int(now // TICK))
+        timestamp = (wrap(clock - ((clock - options) & _OPTION_BITS)), syn.timestamp)
+    index = max(bisect_right(MSS_TABLE, DEFAULT_MSS[version] if syn.mss is None else syn.mss) - 1, 0)
+    iss = _cookie(env, local, remote, syn, syn.seq, index, options, int(now // TICK))
+    offered = build_syn_options(
+        announced_mss(env, config, version), wscale, False, timestamp, usertimeout.advertised(config)
+    )
     emit_stateless(
-        tcb.env, tcb.local_packed, tcb.remote_packed, (tcb.local[1], tcb.remote[1]),
-        iss, tcb.rcv_nxt, SYN | ACK, now, window.offer(tcb, syn=True), syn_options(tcb, SYN | ACK, now),
+        env, local, remote, ports, iss, syn.seq + 1, SYN | ACK, now, window.first_offer(config), offered
     )  # fmt: skip
 
 
-def restore(env: Environment, local: bytes, remote: bytes, seg: Segment, now: float) -> Segment | None:
+def restore(env: Environment, config: Config, local: bytes, remote: bytes, seg: Segment, now: float) -> Segment | None:
     """The SYN that the cookie in ``seg`` (numbers as on the wire) stands for; ``None``: forged, or too old.
 
     Its window is 0: that of ``seg`` counts. ``seg`` has to be the first in sequence after the SYN.
     """
     cookie, irs = wrap(seg.ack - 1), wrap(seg.seq - 1)
     index = cookie % len(MSS_TABLE)
-    timestamps = seg.timestamp is not None and env.config.timestamps
+    timestamps = seg.timestamp is not None and config.timestamps
     options = seg.timestamp_echo & _OPTION_BITS if timestamps else _NO_TIMESTAMPS
     tick = int(now // TICK)
     if all(cookie != _cookie(env, local, remote, seg, irs, index, options, sent) for sent in (tick, tick - 1)):

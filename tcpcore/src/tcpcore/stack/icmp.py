@@ -42,6 +42,17 @@ _TIME: Final = Error(Kind.SOFT, "the way to the host is too long")
 _PARAMETER: Final = Error(Kind.SOFT, "a router found fault with our packet")
 _PASSING: Final = {icmp.TIME_EXCEEDED: _TIME, icmp.PARAMETER_PROBLEM: _PARAMETER}
 _PASSING_V6: Final = {icmp.V6_TIME_EXCEEDED: _TIME, icmp.V6_PARAMETER_PROBLEM: _PARAMETER}
+_IGNORED: Final = {
+    icmp.SOURCE_QUENCH: "icmp-source-quench",
+    icmp.REDIRECT: "icmp-redirect",
+    icmp.ROUTER_ADVERTISEMENT: "icmp-router",
+    icmp.ROUTER_SOLICITATION: "icmp-router",
+}
+_IGNORED_V6: Final = {
+    icmp.V6_ROUTER_SOLICITATION: "icmp-router",
+    icmp.V6_ROUTER_ADVERTISEMENT: "icmp-router",
+    icmp.V6_REDIRECT: "icmp-redirect",
+}
 
 
 def is_echo_request(ip: IPPacket, message: icmp.ICMPMessage) -> bool:
@@ -67,6 +78,11 @@ def error(ip: IPPacket, message: icmp.ICMPMessage) -> Error | None:
             return Error(Kind.HARD, _HARD[message.code])
         return Error(Kind.SOFT, "the network is unreachable" if message.code in _NETWORK else _HOST)
     return _PASSING.get(message.type)
+
+
+def ignored(ip: IPPacket, message: icmp.ICMPMessage) -> str:
+    """The reason why ``message``, neither a request nor an error, is dropped: nobody may turn our packets away."""
+    return (_IGNORED if ip.version == 4 else _IGNORED_V6).get(message.type, "icmp-unused")
 
 
 def _error_v6(message: icmp.ICMPMessage) -> Error | None:

@@ -6,6 +6,7 @@ from collections import deque
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from tcpcore.config import Config
 from tcpcore.conn.connection import Connection
 from tcpcore.conn.tcb import Ready, Tcb
 from tcpcore.stack.cookies import LIFETIME
@@ -16,23 +17,24 @@ if TYPE_CHECKING:
 
 
 class Listener:
-    """A port in LISTEN. ``owner`` is free for the user.
+    """A port in LISTEN. ``owner`` is free for the user; ``config`` is that of its connections.
 
     Half-open queue full: SYNs are answered with cookies (``Config.syn_cookies``), or the oldest half-open
-    connection makes room. Accept queue full: new SYNs and the last ACKs of handshakes are dropped; their peers try
-    again. All of it is counted.
+    connection makes room. Accept queue full: new SYNs are dropped, and the last ACKs of handshakes dropped, so that
+    their peers try again, or answered with RST (``Config.accept_overflow``). All of it is counted.
     """
 
     __slots__ = (
-        "_cookies_until", "_counts", "_stack", "accept_queue", "address", "backlog", "half_open", "owner", "port",
-        "ready",
+        "_cookies_until", "_counts", "_stack", "accept_queue", "address", "backlog", "config", "half_open", "owner",
+        "port", "ready",
     )  # fmt: skip
 
-    def __init__(self, stack: Stack, address: str | None, port: int, backlog: int) -> None:
+    def __init__(self, stack: Stack, address: str | None, port: int, backlog: int, config: Config) -> None:
         self._stack = stack
+        self.config = config
         self.address = address
         self.port = port
-        self.backlog = max(1, min(backlog, stack.config.somaxconn))
+        self.backlog = max(1, min(backlog, config.somaxconn))
         self.owner: Any = None
         self.half_open: dict[Tcb, None] = {}
         self.accept_queue: deque[Tcb] = deque()
@@ -82,7 +84,7 @@ class Listener:
             address=self.address,
             port=self.port,
             half_open=len(self.half_open),
-            half_open_limit=self._stack.config.syn_backlog,
+            half_open_limit=self.config.syn_backlog,
             accept_queue=len(self.accept_queue),
             accept_queue_limit=self.backlog,
             **self._counts,
@@ -100,7 +102,7 @@ class Listener:
 
     def wants_cookie(self) -> bool:
         """Whether the next SYN is to be answered without keeping state."""
-        mode = self._stack.config.syn_cookies
+        mode = self.config.syn_cookies
         return mode == "always" or (mode == "when-full" and self._is_full())
 
     def cookie_sent(self, now: float) -> None:
@@ -144,4 +146,4 @@ class Listener:
             self._counts["half_open_timeouts"] += 1
 
     def _is_full(self) -> bool:
-        return len(self.half_open) >= self._stack.config.syn_backlog
+        return len(self.half_open) >= self.config.syn_backlog

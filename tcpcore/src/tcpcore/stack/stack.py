@@ -9,7 +9,7 @@ from random import Random, SystemRandom
 from typing import cast
 
 from tcpcore.config import Config, LinkCapabilities
-from tcpcore.conn import arrives, calls, pathmtu, unreachable
+from tcpcore.conn import arrives, calls, unreachable
 from tcpcore.conn.connection import Connection
 from tcpcore.conn.environment import Environment, Observer
 from tcpcore.conn.state import CLOSED, LISTEN, TIME_WAIT
@@ -165,8 +165,10 @@ class Stack:
 
     # User calls
 
-    def listen(self, port: int, address: str | None = None, backlog: int = 128) -> Listener:
-        """Passive OPEN on one address or all; port 0 chooses one.
+    def listen(
+        self, port: int, address: str | None = None, backlog: int = 128, config: Config | None = None
+    ) -> Listener:
+        """Passive OPEN on one address or all; port 0 chooses one. ``config``: of the listener and its connections.
 
         Raises ``AddressError``, or ``AddressInUseError`` when another listener has the port.
         """
@@ -177,15 +179,21 @@ class Stack:
             raise AddressError(f"port {port} is not between 0 and 65535")
         if (packed, port) in self._listeners:
             raise AddressInUseError(f"port {port} has a listener already")
-        listener = Listener(self, address, port, backlog)
+        listener = Listener(self, address, port, backlog, config or self.config)
         self._listeners[packed, port] = listener
         return listener
 
-    def connect(self, remote: tuple[str, int], now: float, local: tuple[str, int] | None = None) -> Connection:
+    def connect(
+        self,
+        remote: tuple[str, int],
+        now: float,
+        local: tuple[str, int] | None = None,
+        config: Config | None = None,
+    ) -> Connection:
         """Active OPEN; ``Ready.CONNECTED`` or ``Ready.ERROR`` follows.
 
-        ``local`` (address, port): port 0 chooses one. Raises ``AddressError``, ``AddressInUseError`` and
-        ``InsufficientResourcesError``.
+        ``local`` (address, port): port 0 chooses one; ``config``: instead of the stack's.
+        Raises ``AddressError``, ``AddressInUseError`` and ``InsufficientResourcesError``.
         """
         remote_packed = _packed(remote[0])
         if not 1 <= remote[1] <= 65535:
@@ -205,7 +213,7 @@ class Stack:
         key = (local_packed, remote_packed, port, remote[1])
         if key in self._connections:
             raise AddressInUseError("connection already exists")
-        connection = self._new_connection(key, now)
+        connection = self._new_connection(key, now, config=config)
         calls.open_active(connection)
         return connection
 
@@ -251,7 +259,14 @@ class Stack:
             icmp_soft_errors=counters.icmp_soft_errors,
             icmp_hard_errors=counters.icmp_hard_errors,
             path_mtu_reductions=counters.path_mtu_reductions,
+            path_mtu_entries=len(self.env.path_mtus),
+            path_mtu_evictions=self.env.path_mtus.evicted,
+            mtu_black_holes=counters.mtu_black_holes,
+            mtu_probes_out=counters.mtu_probes_out,
+            mtu_probes_lost=counters.mtu_probes_lost,
             rate_limited=counters.rate_limited,
+            receive_grown=self.env.receive_grown,
+            receive_memory_limited=counters.receive_memory_limited,
             drops=dict(counters.drops),
         )
 
@@ -296,6 +311,7 @@ class Stack:
             self._replace(connection)
             used, connection = connection.snd_nxt, None
         if connection is not None and connection.state is not CLOSED:
+            connection.received_traffic_class = ip.traffic_class
             connection.segment_arrives(seg, now)
             return
         listener = self._listeners.get((ip.destination, seg.destination_port)) or self._listeners.get(
@@ -327,10 +343,11 @@ class Stack:
         if not self._has_room(listener, now):
             return
         if listener.wants_cookie():
-            cookies.answer(self._make_connection(key, now), seg, now)
+            cookies.answer(self.env, listener.config, ip.destination, ip.source, seg, now)
             listener.cookie_sent(now)
             return
-        connection = self._new_passive(key, now, None if used is None else self._iss_above(used, key, now))
+        iss = None if used is None else self._iss_above(used, key, now)
+        connection = self._new_passive(key, now, iss, listener.config)
         arrives.listen(connection, seg, now)
         listener.admit(connection)
         connection.touch()
@@ -338,13 +355,15 @@ class Stack:
     def _cookie_arrives(self, listener: Listener, ip: IPPacket, seg: Segment, key: _Key, now: float) -> None:
         """An ACK in LISTEN whose SYN,ACK was perhaps a cookie."""
         if not self._has_room(listener, now):
+            if listener.config.accept_overflow == "reset":
+                arrives.closed(self.env, ip, seg, now)
             return
-        syn = cookies.restore(self.env, ip.destination, ip.source, seg, now)
+        syn = cookies.restore(self.env, listener.config, ip.destination, ip.source, seg, now)
         listener.cookie_checked(syn is not None)
         if syn is None:
             arrives.closed(self.env, ip, seg, now)
             return
-        connection = self._new_passive(key, now, wrap(seg.ack - 1))
+        connection = self._new_passive(key, now, wrap(seg.ack - 1), listener.config)
         cookies.resume(connection, syn, now)
         connection.backlog = listener
         connection.segment_arrives(seg, now)
@@ -365,7 +384,9 @@ class Stack:
             seg.destination_port,
         ) not in self._listeners:
             return False
-        if connection.ts_on and seg.timestamp is not None:
+        if seg.timestamp is not None and self.config.timestamps:
+            if not connection.ts_on:
+                return True  # the new connection can tell the old one's segments: they carry no timestamp
             newer = unwrap(seg.timestamp, connection.ts_recent)
             if newer != connection.ts_recent:
                 return newer > connection.ts_recent
@@ -377,6 +398,8 @@ class Stack:
             icmp_answers.reply_to_echo(self.env, ip, message, now)
         elif (error := icmp_answers.error(ip, message)) is not None:
             self._icmp_error(error, icmp.parse_quoted_untrusted(message.payload), now)
+        else:
+            self.env.drop(icmp_answers.ignored(ip, message), now)
 
     def _icmp_error(self, error: icmp_answers.Error, quoted: icmp.QuotedSegment, now: float) -> None:
         key = (quoted.source, quoted.destination, quoted.source_port, quoted.destination_port)
@@ -384,8 +407,7 @@ class Stack:
         if connection is None or not unreachable.is_outstanding(connection, quoted.seq):
             self.env.drop("icmp-not-outstanding", now)
         elif error.kind is icmp_answers.Kind.TOO_BIG:
-            if pathmtu.too_big(connection, quoted.length, error.mtu, now):
-                self.env.counters.path_mtu_reductions += 1
+            unreachable.too_big(connection, quoted.length, error.mtu, now)
         elif error.kind is icmp_answers.Kind.HARD:
             unreachable.hard_error(connection, error.text)
         else:
@@ -393,16 +415,30 @@ class Stack:
 
     # Tables
 
-    def _new_connection(self, key: _Key, now: float, iss: int | None = None) -> Connection:
-        connection = self._make_connection(key, now, iss)
-        self._connections[key] = connection
+    def _new_connection(
+        self, key: _Key, now: float, iss: int | None = None, config: Config | None = None
+    ) -> Connection:
+        """One in CLOSED, in the table; ``iss``: chosen already."""
+        local, remote, local_port, remote_port = key
+        fresh_iss, ts_offset = initial_numbers(self.env, local, local_port, remote, remote_port, now)
+        self._connections[key] = connection = Connection(
+            self.env,
+            (self._own[local], local_port),
+            (str(ipaddress.ip_address(remote)), remote_port),
+            local,
+            remote,
+            fresh_iss if iss is None else iss,
+            ts_offset,
+            now,
+            config=config,
+        )
         return connection
 
-    def _new_passive(self, key: _Key, now: float, iss: int | None = None) -> Connection:
+    def _new_passive(self, key: _Key, now: float, iss: int | None, config: Config) -> Connection:
         """A connection in LISTEN, instead of a closed one that the table may still have."""
         if (old := self._connections.get(key)) is not None:
             self._forget(old)
-        connection = self._new_connection(key, now, iss)
+        connection = self._new_connection(key, now, iss, config)
         connection.state = LISTEN
         return connection
 
@@ -413,21 +449,6 @@ class Stack:
         if unwrap(fresh, used) > used:
             return fresh
         return wrap(used + 1 + self.env.rng.getrandbits(24))
-
-    def _make_connection(self, key: _Key, now: float, iss: int | None = None) -> Connection:
-        """One that is in no table; ``iss``: chosen already."""
-        local, remote, local_port, remote_port = key
-        fresh_iss, ts_offset = initial_numbers(self.env, local, local_port, remote, remote_port, now)
-        return Connection(
-            self.env,
-            (self._own[local], local_port),
-            (str(ipaddress.ip_address(remote)), remote_port),
-            local,
-            remote,
-            fresh_iss if iss is None else iss,
-            ts_offset,
-            now,
-        )
 
     def _forget(self, connection: Connection) -> None:
         key = (connection.local_packed, connection.remote_packed, connection.local[1], connection.remote[1])

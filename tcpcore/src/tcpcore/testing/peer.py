@@ -15,8 +15,10 @@ from tcpcore.wire.checksum import checksum, pseudo_header_sum
 from tcpcore.wire.ip import parse_untrusted as parse_ip
 from tcpcore.wire.ippacket import TCP
 from tcpcore.wire.ipv4 import build_ipv4_header
-from tcpcore.wire.options import build_syn_options, build_timestamp
-from tcpcore.wire.tcp import ACK, CHECKSUM_OFFSET, FIN, PSH, RST, SYN, URG, Segment, build_header, parse_untrusted
+from tcpcore.wire.ipv6 import build_ipv6_header
+from tcpcore.wire.options import build_syn_options, build_timestamp, build_user_timeout
+from tcpcore.wire.segment import CWR, ECE, FIN, PSH, RST, SYN, URG
+from tcpcore.wire.tcp import ACK, CHECKSUM_OFFSET, Segment, build_header, parse_untrusted
 
 STACK_ADDRESS = bytes((192, 0, 2, 1))
 PEER_ADDRESS = bytes((192, 0, 2, 9))
@@ -26,7 +28,7 @@ PLAIN = Config(
     timestamps=False, window_scaling=False, receive_buffer=65535, min_rto=0.25, delayed_ack=0.0625, nodelay=True
 )
 """No options, and times that a float can express: change what a test is about with ``dataclasses.replace``."""
-FLAGS = {"S": SYN, "F": FIN, "R": RST, "P": PSH, "U": URG, ".": ACK}
+FLAGS = {"S": SYN, "F": FIN, "R": RST, "P": PSH, "U": URG, "E": ECE, "W": CWR, ".": ACK}
 
 
 class Peer:
@@ -59,13 +61,15 @@ class Peer:
         return self.answers()
 
     def packet(self, flags: int, seq: int, ack: int, data: bytes, wnd: int, **options: Any) -> bytes:
-        """The bytes of a segment to the stack. Options: ``mss``, ``wscale``, ``ts`` (TSval, TSecr)."""
+        """The bytes of a segment to the stack. Options: ``mss``, ``wscale``, ``ts`` (TSval, TSecr), ``uto`` (s)."""
         extra = b""
         if flags & SYN:
             if options:
                 extra = build_syn_options(options.get("mss", 1460), options.get("wscale"), False, options.get("ts"))
         elif "ts" in options:
             extra = build_timestamp(*options["ts"])
+        if "uto" in options:
+            extra += build_user_timeout(options["uto"])
         raw_ack = wrap((self.iss or 0) + ack)
         return tcp_packet(
             self.port, self.local_port, wrap(PEER_ISS + seq), raw_ack, flags, wnd, options.get("up", 0), extra, data
@@ -135,11 +139,13 @@ def tcp_packet(
     source: bytes = PEER_ADDRESS,
     destination: bytes = STACK_ADDRESS,
 ) -> bytes:
-    """A whole IPv4 packet with one segment, numbers as on the wire, checksums complete."""
+    """A whole packet with one segment, numbers as on the wire, checksums complete; IPv6 by the addresses."""
     segment = bytearray(build_header(source_port, destination_port, seq, ack, flags, wnd, up, options) + data)
     pseudo = pseudo_header_sum(source, destination, TCP, len(segment))
     segment[CHECKSUM_OFFSET : CHECKSUM_OFFSET + 2] = pseudo.to_bytes(2, "big")
     segment[CHECKSUM_OFFSET : CHECKSUM_OFFSET + 2] = checksum(segment).to_bytes(2, "big")
+    if len(source) == 16:
+        return bytes(build_ipv6_header(source, destination, TCP, len(segment)) + segment)
     return bytes(build_ipv4_header(source, destination, TCP, len(segment), 1) + segment)
 
 

@@ -3,12 +3,14 @@
 kind 0  end of options            kind 4, length 2       SACK permitted, on SYN
 kind 1  no operation              kind 5, length 2 + 8n  SACK: n pairs of edges, 4 bytes each
 kind 2, length 4  MSS, on SYN     kind 8, length 10      timestamps: TSval, TSecr
-kind 3, length 3  shift, on SYN   any other              skipped by its length (RFC 9293 MUST-6, MUST-68)
+kind 3, length 3  shift, on SYN   kind 28, length 4      user timeout (RFC 5482): 1 bit minutes, 15 bits
+any other         skipped by its length (RFC 9293 MUST-6, MUST-68)
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 from struct import Struct
 from typing import Final
 
@@ -21,11 +23,15 @@ _WINDOW_SCALE: Final = 3
 _SACK_PERMITTED: Final = 4
 _SACK: Final = 5
 _TIMESTAMPS: Final = 8
+_USER_TIMEOUT: Final = 28
 
 MAX_WINDOW_SCALE: Final = 14
 """A larger shift is taken as this (RFC 7323 section 2.3)."""
 TIMESTAMP_LAYOUT: Final = 0x0101080A
 """NOP, NOP, timestamps, length 10."""
+
+_MINUTES: Final = 0x8000
+_MAX_USER_TIMEOUT: Final = 0x7FFF
 
 _U16: Final = Struct(">H")
 _PAIR: Final = Struct(">II")
@@ -61,6 +67,9 @@ def _take_option(kind: int, value: memoryview, segment: Segment) -> None:
     elif kind == _SACK:
         if length and length % 8 == 0:
             segment.sack = tuple(_PAIR.iter_unpack(value))
+    elif kind == _USER_TIMEOUT:
+        if length == 2:
+            _take_user_timeout(value[0] << 8 | value[1], segment)
     elif not segment.flags & SYN:
         return  # the others mean something on SYN only
     elif kind == _MSS:
@@ -73,8 +82,20 @@ def _take_option(kind: int, value: memoryview, segment: Segment) -> None:
         segment.sack_permitted = True
 
 
-def build_syn_options(mss: int, wscale: int | None, sack_permitted: bool, timestamp: tuple[int, int] | None) -> bytes:
-    """The options of a SYN, at most 20 bytes: ``timestamp`` is (TSval, TSecr); ``None`` leaves one out."""
+def _take_user_timeout(field: int, segment: Segment) -> None:
+    value = field & _MAX_USER_TIMEOUT
+    if value:  # zero is reserved
+        segment.user_timeout = value * 60 if field & _MINUTES else value
+
+
+def build_syn_options(
+    mss: int,
+    wscale: int | None,
+    sack_permitted: bool,
+    timestamp: tuple[int, int] | None,
+    user_timeout: float | None = None,
+) -> bytes:
+    """The options of a SYN, at most 24 bytes: ``timestamp`` is (TSval, TSecr); ``None`` leaves one out."""
     parts = [bytes((_MSS, 4)), _U16.pack(mss)]
     if timestamp is not None:
         parts.append(bytes((_SACK_PERMITTED, 2)) if sack_permitted else bytes((_NOP, _NOP)))
@@ -83,7 +104,17 @@ def build_syn_options(mss: int, wscale: int | None, sack_permitted: bool, timest
         parts.append(bytes((_NOP, _NOP, _SACK_PERMITTED, 2)))
     if wscale is not None:
         parts.append(bytes((_NOP, _WINDOW_SCALE, 3, wscale)))
+    if user_timeout is not None:
+        parts.append(build_user_timeout(user_timeout))
     return b"".join(parts)
+
+
+def build_user_timeout(seconds: float) -> bytes:
+    """4 bytes: ``seconds`` rounded up, from 1 to 32767; or in minutes when they are more."""
+    value, minutes = max(ceil(seconds), 1), 0
+    if value > _MAX_USER_TIMEOUT:
+        value, minutes = min(-(-value // 60), _MAX_USER_TIMEOUT), _MINUTES
+    return bytes((_USER_TIMEOUT, 4)) + _U16.pack(value | minutes)
 
 
 def build_timestamp(val: int, ecr: int) -> bytes:

@@ -37,6 +37,7 @@ class Segment:
 
     ``mss``, ``wscale`` and ``timestamp`` (TSval; ``timestamp_echo`` is TSecr) are ``None`` where the option
     is absent. ``sack`` holds (left edge, right edge) pairs as on the wire. ``wnd`` is not scaled.
+    ``user_timeout`` (RFC 5482) is in seconds.
     """
 
     __slots__ = (
@@ -52,6 +53,7 @@ class Segment:
         "timestamp",
         "timestamp_echo",
         "up",
+        "user_timeout",
         "wnd",
         "wscale",
     )
@@ -87,6 +89,7 @@ class Segment:
         self.timestamp = timestamp
         self.timestamp_echo = timestamp_echo
         self.sack = sack
+        self.user_timeout: int | None = None
 
     @property
     def length(self) -> int:
@@ -109,6 +112,8 @@ class Segment:
             text += " sack-permitted"
         if self.timestamp is not None:
             text += f" ts={self.timestamp},{self.timestamp_echo}"
+        if self.user_timeout is not None:
+            text += f" uto={self.user_timeout}"
         if self.sack:
             text += " sack=" + ",".join(f"{left}-{right}" for left, right in self.sack)
         return text + ">"
