@@ -240,7 +240,7 @@ def test_timestamp_keeps_window_scale_and_sack(make_peer: MakePeer, wscale: int 
     assert answer.timestamp & 31 == (15 if wscale is None else wscale) + 16 * sack
     assert peer.iss is not None
     ack = Segment(4000, 80, PEER_ISS + 1, peer.iss + 1, ACK, 500, timestamp=6, timestamp_echo=answer.timestamp)
-    syn = cookies.restore(peer.stack.env, STACK_ADDRESS, PEER_ADDRESS, ack, peer.now)
+    syn = cookies.restore(peer.stack.env, peer.config, STACK_ADDRESS, PEER_ADDRESS, ack, peer.now)
     assert syn is not None
     assert (syn.seq, syn.mss, syn.wscale, syn.sack_permitted, syn.timestamp) == (PEER_ISS, 1460, wscale, sack, 6)
 
@@ -314,11 +314,11 @@ def test_cookie_depends_on_addresses_and_secret(peer: Peer) -> None:
     assert peer.iss is not None
     ack = Segment(4000, 80, PEER_ISS + 1, peer.iss + 1, ACK, 500)
     env, other = peer.stack.env, bytes((192, 0, 2, 10))
-    assert cookies.restore(env, STACK_ADDRESS, PEER_ADDRESS, ack, peer.now) is not None
-    assert cookies.restore(env, other, PEER_ADDRESS, ack, peer.now) is None
-    assert cookies.restore(env, STACK_ADDRESS, other, ack, peer.now) is None
+    assert cookies.restore(env, peer.config, STACK_ADDRESS, PEER_ADDRESS, ack, peer.now) is not None
+    assert cookies.restore(env, peer.config, other, PEER_ADDRESS, ack, peer.now) is None
+    assert cookies.restore(env, peer.config, STACK_ADDRESS, other, ack, peer.now) is None
     env.secret = b"t" * 32
-    assert cookies.restore(env, STACK_ADDRESS, PEER_ADDRESS, ack, peer.now) is None
+    assert cookies.restore(env, peer.config, STACK_ADDRESS, PEER_ADDRESS, ack, peer.now) is None
 
 
 @pytest.mark.parametrize(("offered", "sent"), [({"ts": (5, 0)}, False), ({}, True)])

@@ -74,6 +74,96 @@ def test_other_messages_are_not_answered(stack: Stack, kind: int) -> None:
     assert stack.statistics().icmp_in_msgs == 1
 
 
+IGNORED = [
+    (4, 4, "icmp-source-quench"),
+    (4, 5, "icmp-redirect"),
+    (4, 9, "icmp-router"),
+    (4, 10, "icmp-router"),
+    (4, 13, "icmp-unused"),
+    (6, 133, "icmp-router"),
+    (6, 134, "icmp-router"),
+    (6, 137, "icmp-redirect"),
+    (6, 135, "icmp-unused"),
+]
+
+
+@pytest.mark.parametrize("code", [0, 1, 3])
+@pytest.mark.parametrize(("version", "kind", "reason"), IGNORED)
+def test_messages_of_routers_are_ignored_and_counted(
+    peer: Peer, version: int, kind: int, reason: str, code: int
+) -> None:
+    connection = peer.established(mss=1460)
+    connection.send(bytes(3000), peer.now)
+    peer.answers()
+    before = connection.status(peer.now)
+    quoted = tcp_packet(80, 4000, connection.snd_una, 0, ACK, 0, source=STACK_ADDRESS, destination=PEER_ADDRESS)
+    gateway = int.from_bytes(PEER_ADDRESS, "big")
+    if version == 4:
+        assert answer(peer.stack, message4(kind, code, gateway, quoted[:28])) == []
+        assert connection.status(peer.now) == before
+        assert peer.stack.statistics().drops == {reason: 1}
+    else:
+        other = Stack(["2001:db8::1/64"])
+        assert answer(other, message6(kind, code, gateway, bytes(72))) == []
+        assert other.statistics().drops == {reason: 1}
+
+
+@pytest.mark.parametrize("destination", [(255, 255, 255, 255), (192, 0, 2, 255), (224, 0, 0, 1)])
+def test_echo_to_broadcast_or_multicast_is_not_answered(stack: Stack, destination: tuple[int, ...]) -> None:
+    request = icmp.build(4, PEER_ADDRESS, bytes(destination), icmp.ECHO_REQUEST, 0, 1, b"ping")
+    assert answer(stack, ipv4(ICMP, request, destination=bytes(destination))) == []
+
+
+def test_echo_to_an_ipv6_multicast_is_not_answered(stack: Stack) -> None:
+    everybody = bytes.fromhex("ff020000000000000000000000000001")
+    request = icmp.build(6, PEER6, everybody, icmp.V6_ECHO_REQUEST, 0, 1, b"ping")
+    assert answer(stack, bytes(build_ipv6_header(PEER6, everybody, ICMPV6, len(request))) + request) == []
+
+
+@pytest.mark.parametrize("source", [(255, 255, 255, 255), (192, 0, 2, 255), (224, 0, 0, 1), (0, 0, 0, 0)])
+@pytest.mark.parametrize("protocol", [ICMP, UDP])
+def test_source_that_is_no_host_is_not_answered(stack: Stack, protocol: int, source: tuple[int, ...]) -> None:
+    request = icmp.build(4, bytes(source), STACK_ADDRESS, icmp.ECHO_REQUEST, 0, 1, b"ping")
+    assert answer(stack, ipv4(protocol, request, source=bytes(source))) == []
+
+
+@pytest.mark.parametrize("destination", [(255, 255, 255, 255), (192, 0, 2, 255), (224, 0, 0, 1)])
+def test_datagram_to_broadcast_or_multicast_draws_no_error(stack: Stack, destination: tuple[int, ...]) -> None:
+    assert answer(stack, ipv4(UDP, bytes(16), destination=bytes(destination))) == []
+
+
+@pytest.mark.parametrize("kind", [3, 4, 5, 11, 12])
+def test_error_about_an_error_is_never_sent(stack: Stack, kind: int) -> None:
+    datagram = ipv4(UDP, bytes(16), source=STACK_ADDRESS, destination=PEER_ADDRESS)
+    assert answer(stack, message4(kind, 0, 0, datagram)) == []
+
+
+def test_fragment_of_an_error_draws_no_error(stack: Stack) -> None:
+    message = message4(icmp.DESTINATION_UNREACHABLE, 1, 0, bytes(40))
+    first = with_header_changed(message, 6, b"\x20\x00")
+    stack.receive(first, 1.0)
+    stack.advance(1000.0)
+    assert stack.transmit(1000.0) == []
+
+
+@pytest.mark.parametrize("length", [0, 1, 19, 20, 24, 27])
+def test_quote_that_is_cut_short_is_counted(peer: Peer, length: int) -> None:
+    connection = peer.connect()
+    quoted = tcp_packet(80, 4000, connection.iss, 0, SYN, 0, source=STACK_ADDRESS, destination=PEER_ADDRESS)
+    assert answer(peer.stack, message4(icmp.DESTINATION_UNREACHABLE, 3, 0, quoted[:length])) == []
+    assert connection.state is State.SYN_SENT
+    assert peer.stack.statistics().drops == {"icmp-quote": 1}
+
+
+@pytest.mark.parametrize("code", [1, 3, 4])
+def test_quote_of_what_we_never_sent_is_counted(peer: Peer, code: int) -> None:
+    connection = peer.connect()
+    foreign = tcp_packet(80, 4000, connection.iss, 0, SYN, 0, source=PEER_ADDRESS, destination=STACK_ADDRESS)
+    assert answer(peer.stack, message4(icmp.DESTINATION_UNREACHABLE, code, 500, foreign[:28])) == []
+    assert connection.state is State.SYN_SENT
+    assert peer.stack.statistics().drops == {"icmp-not-outstanding": 1}
+
+
 def test_datagram_is_told_that_nobody_has_the_port(stack: Stack) -> None:
     packet = ipv4(UDP, b"\x13\x88\x00\x35\x00\x0c\x00\x00data")
     assert answer(stack, packet) == [(icmp.DESTINATION_UNREACHABLE, icmp.PORT_UNREACHABLE, 0, packet)]

@@ -125,7 +125,7 @@ def test_what_was_too_big_is_sent_again_in_smaller_segments(peer: Peer, sending:
         ". 1001:2001(1000) ack 1",
         ". 2001:3001(1000) ack 1",
         ". 3001:4001(1000) ack 1",
-        ". 4001:4381(380) ack 1",
+        "P. 4001:4381(380) ack 1",
     ]
     assert (sending.congestion.cwnd, sending.congestion.ssthresh) == (cwnd, ssthresh)
     assert sending.retransmissions == 0

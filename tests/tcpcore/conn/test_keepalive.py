@@ -87,7 +87,7 @@ def test_switched_off_it_stops(peer: Peer, connection: Connection) -> None:
 def test_unacknowledged_data_probes_already(peer: Peer, connection: Connection) -> None:
     connection.set_option("keepalive_idle", 0.5, peer.now)
     connection.send(b"x", peer.now)
-    assert set(brief(peer.after(1))) == {"P. 1:2(1) ack 1", ". 1:2(1) ack 1"}
+    assert set(brief(peer.after(1))) == {"P. 1:2(1) ack 1"}
     assert connection.keepalive_probes == 0
 
 
@@ -103,6 +103,56 @@ def test_stack_wide_default_applies_to_both_opens(make_peer: MakePeer) -> None:
         peer = make_peer(keepalive=True, keepalive_idle=16.0)
         peer.established(passive)
         assert brief(peer.after(16)) == PROBE
+
+
+def test_probe_repeats_an_old_number_after_data_too(peer: Peer, connection: Connection) -> None:
+    connection.send(b"abc", peer.now)
+    peer.answers()
+    peer.send(".", seq=1, ack=4)
+    assert brief(peer.after(7200)) == [". 3:3(0) ack 1"]
+    assert brief(peer.send(".", seq=1, ack=4)) == []
+    assert connection.status(peer.now).keepalive_probes == 0
+
+
+def test_probe_of_a_half_closed_connection(peer: Peer, connection: Connection) -> None:
+    connection.shutdown(peer.now)
+    peer.answers()
+    peer.send(".", seq=1, ack=2)
+    assert brief(peer.after(7200)) == [". 1:1(0) ack 1"]
+
+
+def test_probe_towards_a_peer_that_closed(peer: Peer, connection: Connection) -> None:
+    peer.send("F.", seq=1, ack=1)
+    assert brief(peer.after(7200)) == [". 0:0(0) ack 2"]
+
+
+def test_probe_has_a_timestamp_and_no_octet(make_peer: MakePeer) -> None:
+    peer = make_peer(timestamps=True, keepalive=True)
+    peer.established(ts=(1, 0))
+    (probe,) = peer.after(7200)
+    assert (probe.payload, probe.timestamp is not None) == (b"", True)
+
+
+def test_one_unanswered_probe_proves_nothing(peer: Peer, connection: Connection) -> None:
+    peer.after(7200)
+    peer.after(75 - TICK)
+    assert (connection.state, connection.error, connection.soft_error) == (State.ESTABLISHED, None, None)
+
+
+def test_rst_that_answers_a_probe_ends_the_connection(peer: Peer, connection: Connection) -> None:
+    peer.after(7200)
+    peer.send("R", seq=1)
+    assert isinstance(connection.error, errors.ConnectionResetError)
+
+
+def test_window_probes_leave_keepalive_nothing_to_do(peer: Peer, connection: Connection) -> None:
+    peer.send(".", seq=1, ack=1, wnd=0)
+    connection.send(b"x", peer.now)
+    for _ in range(200):
+        peer.after(60)
+        peer.send(".", seq=1, ack=1, wnd=0)
+    assert connection.state is State.ESTABLISHED
+    assert connection.status(peer.now).keepalive_probes == 0
 
 
 def test_peer_that_answers_a_probe_of_ours_is_answered(peer: Peer, connection: Connection) -> None:

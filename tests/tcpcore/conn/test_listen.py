@@ -14,7 +14,7 @@ def test_syn_is_answered_with_syn_ack(peer: Peer) -> None:
     assert [str(c.state) for c in peer.stack.connections()] == ["SYN-RECEIVED"]
 
 
-def test_data_on_a_syn_is_left_to_be_sent_again(peer: Peer) -> None:
+def test_data_on_a_syn_is_not_acknowledged_yet(peer: Peer) -> None:
     peer.listen()
     assert brief(peer.send("S", data=b"early")) == ["S. 0:0(0) ack 1"]
 

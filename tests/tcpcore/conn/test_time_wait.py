@@ -43,6 +43,14 @@ def test_fin_again_is_acknowledged_and_restarts_the_timer(peer: Peer, connection
     assert peer.stack.connections() == []
 
 
+@pytest.mark.parametrize("seq", [-1000, 0, 100_000])
+def test_fin_elsewhere_does_not_restart_the_timer(peer: Peer, connection: Connection, seq: int) -> None:
+    peer.after(32)
+    assert brief(peer.send("F.", seq=seq, ack=2)) == [". 2:2(0) ack 2"]
+    peer.after(28)
+    assert peer.stack.connections() == []
+
+
 def test_rst_ends_it(peer: Peer, connection: Connection) -> None:
     peer.send("R", seq=2)
     assert connection.state is State.CLOSED
@@ -98,3 +106,21 @@ def test_close_and_abort_send_nothing(peer: Peer, connection: Connection) -> Non
     connection.close(peer.now)
     connection.abort(peer.now)
     assert peer.answers() == []
+
+
+def test_rst_is_ignored_with_rfc_1337(make_peer: MakePeer) -> None:
+    peer = make_peer(rfc1337=True)
+    connection = time_wait(peer)
+    for seq in (2, 3):
+        assert peer.send("R", seq=seq) == []
+    assert peer.stack.connections() == [connection]
+    assert peer.stack.statistics().drops == {"time-wait-rst": 2}
+    peer.after(2 * peer.config.msl)
+    assert connection.state is State.CLOSED
+
+
+def test_rst_elsewhere_counts_with_rfc_1337(make_peer: MakePeer) -> None:
+    peer = make_peer(rfc1337=True)
+    connection = peer.established()
+    peer.send("R", seq=1)
+    assert connection.state is State.CLOSED

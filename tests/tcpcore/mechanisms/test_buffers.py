@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -104,6 +106,19 @@ def test_receive_queue_is_a_byte_string(steps: list[bytes | int]) -> None:
         assert queue.length == len(model)
     queue.clear()
     assert (queue.length, queue.take(9)) == (0, b"")
+
+
+def test_receive_queue_of_single_octets_takes_no_multiple_of_their_room() -> None:
+    tracemalloc.start()
+    try:
+        queue = ReceiveQueue()
+        for number in range(20_000):
+            queue.append(bytes((number & 255,)))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 30_000
+    assert queue.peek(20_000) == bytes(number & 255 for number in range(20_000))
 
 
 def test_receive_queue_does_not_copy_large_chunks() -> None:

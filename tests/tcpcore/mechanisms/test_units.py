@@ -81,7 +81,7 @@ def test_every_state_has_its_arrows() -> None:
 def test_first_sample_sets_srtt_and_half_of_it_as_variation() -> None:
     rtt = RttEstimator(1.0, 0.25, 60.0)
     rtt.sample(0.5)
-    assert (rtt.srtt, rtt.rttvar, rtt.rto, rtt.min_rtt) == (0.5, 0.25, 1.5, 0.5)
+    assert (rtt.srtt, rtt.rttvar, rtt.rto) == (0.5, 0.25, 1.5)
 
 
 def test_later_samples_are_smoothed() -> None:
@@ -89,6 +89,27 @@ def test_later_samples_are_smoothed() -> None:
     rtt.sample(0.5)
     rtt.sample(1.0)
     assert (rtt.srtt, rtt.rttvar, rtt.rto) == (0.5625, 0.3125, 1.8125)
+
+
+def test_samples_of_one_round_trip_weigh_together_what_one_does() -> None:
+    """RFC 7323 appendix G."""
+    one, several = RttEstimator(1.0, 0.25, 60.0), RttEstimator(1.0, 0.25, 60.0)
+    for rtt in (one, several):
+        rtt.sample(0.5)
+    one.sample(1.0)
+    for _ in range(100):
+        several.sample(1.0, expected=100)
+    assert one.srtt is not None
+    assert one.rttvar is not None
+    assert several.srtt == pytest.approx(one.srtt, abs=0.005)
+    assert several.rttvar == pytest.approx(one.rttvar, abs=0.03)
+
+
+def test_shortest_round_trip_is_kept() -> None:
+    rtt = RttEstimator(1.0, 0.25, 60.0)
+    for seconds in (0.5, 0.25, 1.0):
+        rtt.seen(seconds)
+    assert rtt.min_rtt == 0.25
 
 
 def test_rto_stays_within_its_bounds() -> None:
