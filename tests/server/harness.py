@@ -96,6 +96,10 @@ class House:
         self._nursery.start_soon(self.server.run_client, Client(self.server, theirs, log, **options))
         return Peer(ours)
 
+    async def serve(self, stream: Stream) -> None:
+        """The handler of a listener."""
+        await self.server.run_client(Client(self.server, stream, self.server.log))
+
     async def enter(self, nick: str, room: str, after: int | None = None) -> Peer:
         """A user in a room."""
         peer = self.connect()

@@ -41,7 +41,7 @@ _STATES: Final = {
     0x0A: "LISTEN",
     0x0B: "CLOSING",
 }
-_TCP_INFO: Final = struct.Struct("=8B24I")
+_TCP_INFO: Final = struct.Struct("=8B24I4Q6I4Q2I2Q")
 
 
 def running_host(
@@ -59,7 +59,7 @@ def running_host(
 
 @dataclass(frozen=True)
 class TCPInfo:
-    """Part of the kernel's ``struct tcp_info``."""
+    """Part of the kernel's ``struct tcp_info``; times in seconds, ``cwnd`` in segments."""
 
     timestamps: bool
     window_scaling: bool
@@ -68,15 +68,38 @@ class TCPInfo:
     snd_mss: int
     advmss: int
     total_retrans: int
+    bytes_sent: int
+    bytes_retrans: int
+    srtt: float
+    min_rtt: float
+    cwnd: int
 
 
 def tcp_info(stream: trio.SocketStream) -> TCPInfo:
     """What ``ss -ti`` would show of a socket."""
-    raw = stream.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
+    return socket_info(stream.socket)
+
+
+def socket_info(sock: socket.socket | trio.socket.SocketType) -> TCPInfo:
+    """The same of a plain socket."""
+    raw = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
     assert isinstance(raw, bytes)
     fields = _TCP_INFO.unpack(raw)
     options, scales, words = fields[5], fields[6], fields[8:]
-    return TCPInfo(bool(options & 1), bool(options & 4), scales & 15, scales >> 4, words[2], words[19], words[23])
+    return TCPInfo(
+        timestamps=bool(options & 1),
+        window_scaling=bool(options & 4),
+        snd_wscale=scales & 15,
+        rcv_wscale=scales >> 4,
+        snd_mss=words[2],
+        srtt=words[15] / 1e6,
+        cwnd=words[18],
+        advmss=words[19],
+        total_retrans=words[23],
+        min_rtt=words[31] / 1e6,
+        bytes_sent=words[40],
+        bytes_retrans=words[41],
+    )
 
 
 def kernel_state(local: tuple[str, int], remote: tuple[str, int]) -> str:

@@ -1,57 +1,73 @@
-"""A SYN flood from spoofed addresses, while the kernel's own TCP connects in earnest (RFC 4987)."""
+"""A SYN flood from spoofed addresses, while the kernel's own TCP connects and chats in earnest (RFC 4987).
+
+``python -m tests.benchmarks.syn_flood`` is the whole of it, with 100,000 SYNs and figures.
+"""
 
 from __future__ import annotations
 
+import os
 import random
-import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
 
 import pytest
+import trio
 
 from tcpcore import Config
-from tcpcore.driver import TunLink, open_stack
-from tcpcore.testing import tcp_packet
-from tcpcore.wire.tcp import SYN
-from tests.system.kernel import (
-    DEVICE,
-    KERNEL_ADDRESSES,
-    OUR_ADDRESSES,
-    OURS,
-    connect_kernel,
-    deadline,
-    tcp_info,
-    until,
-)
+from tcpcore.driver import Host, TCPListener, TunLink, open_stack
+from tests.server.harness import open_house
+from tests.system.flood import Injector, spoofed_syn
+from tests.system.kernel import DEVICE, KERNEL_ADDRESSES, OUR_ADDRESSES, OURS, connect_kernel, deadline, tcp_info, until
+from wireside_client.load import Outcome, Plan, run_load
 
 pytestmark = pytest.mark.tun
 
-SYNS = 2000
 LOT = 50
 BACKLOG = 128
 PORT = 7070
+MOST_MEMORY = 8 << 20
+"""Bytes that the process may grow by in a flood; without a limit 20,000 half-open connections take 70 MB."""
 
 
-def spoofed_syn(rng: random.Random) -> bytes:
-    """From a neighbour that does not exist."""
-    source, destination = bytes((10, 77, 0, rng.randrange(3, 255))), socket.inet_aton(OURS)
-    port, seq = rng.randrange(1024, 65536), rng.getrandbits(32)
-    return tcp_packet(port, PORT, seq, 0, SYN, 65535, source=source, destination=destination)
+@asynccontextmanager
+async def flooded_host(rng: random.Random) -> AsyncIterator[tuple[Host, TCPListener]]:
+    """A host with a small half-open queue, and its listener."""
+    link = TunLink.open(DEVICE, *KERNEL_ADDRESSES)
+    config = Config(syn_backlog=BACKLOG)
+    async with open_stack(link, OUR_ADDRESSES, config=config, rng=rng, close_timeout=0.0) as host:
+        (listener,) = await host.open_tcp_listeners(PORT, address=OURS)
+        yield host, listener
+
+
+async def flood(host: Host, rng: random.Random, syns: int) -> None:
+    """Send SYNs no faster than the host takes them; it drops none."""
+    injector = Injector(DEVICE)
+    try:
+        for _ in range(0, syns, LOT):
+            for _ in range(LOT):
+                injector.send(spoofed_syn(rng, OURS, PORT))
+            taken = host.statistics().tcp_in_segs + LOT
+            with trio.move_on_after(0.1):  # the host sees other segments as well
+                while host.statistics().tcp_in_segs < taken:
+                    await trio.lowlevel.checkpoint()
+    finally:
+        injector.close()
+
+
+def resident() -> int:
+    """Bytes of this process's memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 async def test_kernel_client_gets_through_a_flood(rng: random.Random) -> None:
-    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-    link = TunLink.open(DEVICE, *KERNEL_ADDRESSES)
-    config = Config(syn_backlog=BACKLOG)
-    with raw, deadline():
-        async with open_stack(link, OUR_ADDRESSES, config=config, rng=rng, close_timeout=0.0) as host:
-            (listener,) = await host.open_tcp_listeners(PORT, address=OURS)
-            sent = 0
-            while sent < SYNS:
-                for _ in range(LOT):
-                    raw.sendto(spoofed_syn(rng), (OURS, 0))
-                sent += LOT
-                await until(lambda: host.statistics().tcp_in_segs >= sent)  # noqa: B023
-            assert listener.status().half_open == BACKLOG
-            assert listener.status().cookies_sent >= SYNS - BACKLOG - LOT
+    syns = 2000
+    with deadline():
+        async with flooded_host(rng) as (host, listener):
+            await flood(host, rng, syns)
+            await until(lambda: listener.status().half_open == BACKLOG)
+            await until(lambda: listener.status().cookies_sent == syns - BACKLOG)
 
             kernel = await connect_kernel(OURS, PORT)
             async with kernel, await listener.accept() as ours:
@@ -68,3 +84,29 @@ async def test_kernel_client_gets_through_a_flood(rng: random.Random) -> None:
                 assert status.segments_retransmitted == 0
             assert listener.status().cookies_accepted == 1
             assert len(host.stack.connections()) <= BACKLOG + 1
+
+
+async def test_fifty_clients_chat_through_a_flood(rng: random.Random) -> None:
+    syns, clients = 20_000, 50
+    outcomes: list[Outcome] = []
+
+    async def chat() -> None:
+        plan = Plan(clients=clients, rooms=5, rate=100.0, seconds=2.0)
+        outcomes.append(await run_load(partial(connect_kernel, OURS, PORT), plan, seed=rng.getrandbits(32)))
+
+    with trio.fail_after(60):
+        async with open_house() as house, flooded_host(rng) as (host, listener), trio.open_nursery() as nursery:
+            nursery.start_soon(listener.serve, house.serve)
+            async with trio.open_nursery() as crowd:
+                crowd.start_soon(chat)
+                await until(lambda: listener.status().accepted == clients)
+                before = resident()
+                await flood(host, rng, syns)
+                assert resident() - before < MOST_MEMORY
+                await until(lambda: listener.status().cookies_sent == syns - BACKLOG)
+                assert listener.status().half_open == BACKLOG
+            assert host.statistics().tcp_listen_drops == 0
+            nursery.cancel_scope.cancel()
+    (outcome,) = outcomes
+    assert outcome.verdict.faultless, outcome
+    assert (outcome.verdict.said, outcome.reconnects) == (200, 0)
