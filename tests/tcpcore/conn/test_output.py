@@ -240,3 +240,14 @@ def test_smaller_buffer_does_not_shrink_the_window(make_peer: MakePeer) -> None:
     assert [seg.wnd for seg in peer.send("S", seq=5)] == [4000]
     peer.send(".", seq=1, ack=1, data=bytes(1500))
     assert [seg.wnd for seg in peer.after(0.0625)] == [2500]
+
+
+def test_new_ack_on_a_late_segment_does_not_move_the_edge_of_the_window(peer: Peer) -> None:
+    """SND.WL1 is beyond it: were SND.WND kept, SND.UNA + SND.WND would be more than was ever offered."""
+    connection = peer.established(mss=1000)
+    peer.send("P.", seq=11, ack=1, data=bytes(10), wnd=3000)
+    connection.send(bytes(5000), peer.now)
+    peer.answers()
+    peer.send("P.", seq=1, ack=1001, data=bytes(10), wnd=2000)
+    assert connection.snd_una + connection.snd_wnd - connection.iss == 3001
+    assert connection.snd_nxt - connection.iss == 3001

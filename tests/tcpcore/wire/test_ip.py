@@ -144,28 +144,3 @@ def test_ipv6_round_trip(length: int, hops: int, traffic: int, label: int) -> No
     assert (packet.version, packet.source, packet.destination, packet.protocol) == (6, source, destination, 6)
     assert (packet.hop_limit, packet.traffic_class, len(packet.payload)) == (hops, traffic, length)
     assert int.from_bytes(header[:4], "big") & 0xFFFFF == label
-
-
-@given(st.binary(max_size=120))
-def test_any_bytes_raise_only_bad_packet(data: bytes) -> None:
-    try:
-        parse_untrusted(data)
-    except BadPacket:
-        pass
-
-
-@given(st.sampled_from([0, 6, 43, 44, 58, 60]), st.binary(max_size=120))
-def test_any_ipv6_payload_raises_only_bad_packet(next_header: int, payload: bytes) -> None:
-    try:
-        packet = parse_untrusted(ipv6(next_header, payload))
-    except BadPacket:
-        return
-    assert packet.header_length + len(packet.payload) == 40 + len(payload)
-
-
-@given(st.binary(max_size=40).filter(lambda options: len(options) % 4 == 0), st.integers(0, 65535))
-def test_any_ipv4_options_raise_only_bad_packet(options: bytes, flags: int) -> None:
-    try:
-        parse_untrusted(ipv4(options=options, flags=flags))
-    except BadPacket:
-        pass

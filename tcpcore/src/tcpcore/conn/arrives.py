@@ -403,8 +403,8 @@ def _is_duplicate(tcb: Tcb, seg: Segment) -> bool:
 
 
 def _update_send_window(tcb: Tcb, seg: Segment, now: float) -> None:
-    """ "If SND.WL1 < SEG.SEQ, or SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK" ."""
-    if tcb.snd_wl1 < seg.seq or (tcb.snd_wl1 == seg.seq and tcb.snd_wl2 <= seg.ack):
+    """The RFC asks for a new SEG.SEQ first; but an ACK that moves SND.UNA must not take an old window along."""
+    if tcb.snd_wl2 < seg.ack or (tcb.snd_wl2 == seg.ack and tcb.snd_wl1 <= seg.seq):
         wnd = seg.wnd << (tcb.snd_wscale or 0)
         if wnd and not tcb.snd_wnd and tcb.rtx_nxt < tcb.rtx_end:
             tcb.rtx_nxt = tcb.snd_una  # the octet that probed the closed window was refused
