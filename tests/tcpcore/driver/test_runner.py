@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import random
+from collections.abc import Iterator
 
 import pytest
 import trio
 import trio.testing
 
-from tcpcore import Config, errors
+from tcpcore import Config, Observer, errors
 from tcpcore.driver import LinkUnavailableError, MemoryLink, TCPStream, open_stack
+from tcpcore.wire.packet import Buffer, Packet
 from tests.tcpcore.driver.helpers import CLIENT, PORT, SERVER, receive_exactly, stream_pair, two_hosts
 
 
@@ -215,3 +217,34 @@ async def test_closed_memory_link_is_unavailable() -> None:
     await near.aclose()
     with pytest.raises(LinkUnavailableError):
         await near.wait_readable()
+
+
+class SlowLink(MemoryLink):
+    """Time passes before each packet is read."""
+
+    clock: trio.testing.MockClock
+
+    def receive(self) -> Iterator[tuple[Buffer, bool]]:
+        for item in super().receive():
+            self.clock.jump(0.005)
+            yield item
+
+
+class DropTimes(Observer):
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def segment_dropped(self, reason: str, now: float) -> None:
+        self.times.append(now)
+
+
+async def test_each_packet_of_a_batch_comes_when_it_is_read(autojump_clock: trio.testing.MockClock) -> None:
+    near, far = SlowLink.pair()
+    assert isinstance(far, SlowLink)
+    far.clock, observer = autojump_clock, DropTimes()
+    async with open_stack(far, [f"{SERVER}/24"]) as host:
+        host.stack.observe(observer)
+        began = trio.current_time()
+        near.send([Packet(b"nonsense")] * 3)
+        await trio.testing.wait_all_tasks_blocked()
+    assert [time - began for time in observer.times] == pytest.approx([0.005, 0.010, 0.015])

@@ -140,6 +140,7 @@ class Engine:
                     now = trio.current_time()
                     count = 0
                     for packet, checked in link.receive():
+                        now = trio.current_time()  # a batch lasts milliseconds: its last packets came after its first
                         stack.receive(packet, now, checked)
                         count += 1
                     clock = perf_counter()
