@@ -109,6 +109,7 @@ def test_the_core_does_no_io_and_knows_no_clock() -> None:
             continue
         used = {name.split(".")[0] for name in imports(path)}
         assert not used & IMPURE, path
+        assert not any(name.startswith("tcpcore.driver") for name in imports(path)), path
 
 
 def test_the_core_never_uses_the_global_random_generator() -> None:

@@ -20,6 +20,8 @@ MOST_PACKETS: Final = 100_000
 """On their way at one moment, whatever the settings are; what comes on top is dropped."""
 PATIENCE: Final = 0.001
 """Seconds for which a packet waits to be overtaken, on top of what the bottleneck needs for the others."""
+BEHIND: Final = 1e-6
+"""Seconds between a packet and the one that it overtook: they do not arrive at one moment."""
 
 _PROBABILITIES: Final = ("loss", "duplicate", "reorder", "corrupt")
 _NOT_NEGATIVE: Final = ("delay", "jitter", "queue", "reorder_by", "ecn_threshold")
@@ -228,7 +230,7 @@ class Path:
             if until <= moment:
                 self._land(packet, until)
             elif by <= overtaking:
-                self._land(packet, moment)
+                self._land(packet, moment + BEHIND)
             else:
                 self._held.append((until, by - overtaking, packet))
 
@@ -252,7 +254,7 @@ class Path:
                 raise ValueError(f"{name} must be at least 0" + (" and at most 1" if most == 1.0 else ""))
         if self.rate is not None and not self.rate > 0:
             raise ValueError("rate must be above 0 bit/s, or None")
-        if self.burst is not None and not (0 <= self.burst[0] <= 1 and 0 <= self.burst[1] <= 1):
+        if self.burst is not None and (len(self.burst) != 2 or not all(0 <= chance <= 1 for chance in self.burst)):
             raise ValueError("burst must be two probabilities, 0 to 1")
 
 

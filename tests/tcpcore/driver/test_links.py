@@ -56,6 +56,13 @@ def test_memory_link_leaves_large_segments_whole_with_offload() -> None:
     assert len(data) == 5040
 
 
+def test_memory_link_vouches_for_no_sum_that_was_complete() -> None:
+    near, far = MemoryLink.pair(LinkCapabilities(checksum_offload=True))
+    near.send([plain(bytes(tcp4(b"damaged on its way")))])
+    ((_, checked),) = far.receive()
+    assert not checked
+
+
 async def test_memory_link_wakes_its_reader() -> None:
     near, far = MemoryLink.pair()
     async with trio.open_nursery() as nursery:

@@ -9,7 +9,7 @@ import pytest
 import trio
 import trio.testing
 
-from tcpcore import Config, LinkCapabilities, errors
+from tcpcore import Config, LinkCapabilities, Ready, errors
 from tcpcore.driver import TCPStream
 from tests.tcpcore.driver.helpers import (
     CLIENT,
@@ -41,6 +41,25 @@ async def test_trio_stream_contract(capabilities: LinkCapabilities, autojump_clo
         await trio.testing.check_half_closeable_stream(maker, clogged)
 
 
+async def test_advice_wakes_nobody(autojump_clock: trio.testing.MockClock) -> None:
+    async with two_hosts() as (client, server), trio.open_nursery() as nursery:
+        near, far = await stream_pair(client, server)
+        received: list[bytes] = []
+
+        async def read() -> None:
+            received.append(await near.receive_some())
+
+        nursery.start_soon(read)
+        await trio.testing.wait_all_tasks_blocked()
+        near.connection.advise(errors.HostUnreachableError("the host is unreachable"))
+        await near.send_all(b"x")
+        await trio.sleep(1)
+        assert received == []
+        await far.send_all(b"y")
+        await trio.sleep(1)
+        assert received == [b"y"]
+
+
 @pytest.mark.parametrize("address", [SERVER, SERVER6])
 async def test_addresses(address: str, autojump_clock: trio.testing.MockClock) -> None:
     async with two_hosts() as (client, server):
@@ -68,6 +87,44 @@ async def test_bulk_arrives_whole(capabilities: LinkCapabilities, autojump_clock
             digest.update(chunk)
         assert digest.digest() == hashlib.sha256(data).digest()
         await far.aclose()
+
+
+async def test_urgent_data_comes_in_line_up_to_its_mark(autojump_clock: trio.testing.MockClock) -> None:
+    async with two_hosts(config=SMALL) as (client, server):
+        near, far = await stream_pair(client, server)
+        await near.send_all(b"urgent", urgent=True)
+        await near.send_all(b"calm")
+        await trio.sleep(1)
+        assert far.urgent == 6
+        assert [await far.receive_some(), await far.receive_some()] == [b"urgent", b"calm"]
+        assert far.urgent == 0
+
+
+async def test_news_of_urgent_data_wakes_no_reader(autojump_clock: trio.testing.MockClock) -> None:
+    async with two_hosts(config=SMALL) as (client, server), trio.open_nursery() as nursery:
+        near, far = await stream_pair(client, server)
+        received: list[bytes] = []
+
+        async def read() -> None:
+            received.append(await far.receive_some())
+
+        nursery.start_soon(read)
+        await trio.testing.wait_all_tasks_blocked()
+        far.on_ready(Ready.URGENT)
+        await trio.testing.wait_all_tasks_blocked()
+        assert received == []
+        await near.send_all(b"text")
+    assert received == [b"text"]
+
+
+async def test_configuration_of_one_listener_and_one_stream(autojump_clock: trio.testing.MockClock) -> None:
+    async with two_hosts() as (client, server):
+        (listener,) = await server.open_tcp_listeners(0, config=Config(nodelay=True))
+        async with listener:
+            near = await client.open_tcp_stream(SERVER, listener.port, config=Config(keepalive=True))
+            far = await listener.accept()
+        assert (near.get_option("keepalive"), near.get_option("nodelay")) == (True, False)
+        assert (far.get_option("keepalive"), far.get_option("nodelay")) == (False, True)
 
 
 async def test_mutable_data_may_change_after_send_all(autojump_clock: trio.testing.MockClock) -> None:

@@ -105,14 +105,13 @@ def _completed(data: Buffer, mtu: int) -> Iterator[Packet]:
     except BadPacket:
         yield Packet(bytes(data))
         return
-    length = len(ip.payload)
-    if ip.protocol != TCP or ip.fragment is not None or length < _TCP_LENGTH:
+    start, length = ip.header_length, len(ip.payload)
+    tcp_header = (ip.payload[12] >> 4) * 4 if length > 12 else 0
+    if ip.protocol != TCP or ip.fragment is not None or not _TCP_LENGTH <= tcp_header <= length:
         yield Packet(bytes(data))
         return
-    start = len(data) - length
-    split = start + (ip.payload[12] >> 4) * 4
-    header = bytearray(data[:split])
+    header = bytearray(data[: start + tcp_header])
     pseudo = pseudo_header_sum(ip.source, ip.destination, TCP, length)
     header[start + CHECKSUM_OFFSET : start + CHECKSUM_OFFSET + 2] = pseudo.to_bytes(2, "big")
-    payload = bytes(data[split:])
-    yield from Packet(header, (payload,), len(payload), start, CHECKSUM_OFFSET, mtu - split).cut()
+    payload = bytes(ip.payload[tcp_header:])
+    yield from Packet(header, (payload,), len(payload), start, CHECKSUM_OFFSET, mtu - len(header)).cut()

@@ -39,11 +39,12 @@ class MemoryLink:
         """Put packets into the peer's queue; drop those beyond its limit, and all once it is closed."""
         peer = self._peer
         for packet in packets:
+            vouched = self.capabilities.checksum_offload and packet.checksum_offset >= 0
             for data in self._wire_form(packet):
                 if peer is None or peer._closed or len(peer._queue) >= peer._limit:
                     self.dropped += 1
                     continue
-                peer._queue.append((data, self.capabilities.checksum_offload))
+                peer._queue.append((data, vouched))
         if peer is not None and peer._queue:
             peer._arrival.unpark_all()
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import heapq
 import random
 from collections.abc import Callable
 
 from tcpcore.config import Config, LinkCapabilities
 from tcpcore.conn.connection import Connection
+from tcpcore.path import Path
 from tcpcore.stack.listener import Listener
 from tcpcore.stack.stack import Stack
 
@@ -16,11 +16,12 @@ Filter = Callable[[bytes, str], bool]
 
 
 class Pair:
-    """Stack ``a`` (192.0.2.1, 2001:db8::1) and stack ``b`` (.2, ::2).
+    """Stack ``a`` (192.0.2.1, 2001:db8::1) and stack ``b`` (.2, ::2), and the paths ``a_to_b`` and ``b_to_a``.
 
     ``latency`` is the one-way delay in seconds; ``loss``, ``duplicate``, ``reorder`` and ``corrupt`` are
     probabilities, decided by ``seed``; a reordered packet comes up to four latencies late, a corrupted one has
-    one bit changed. ``deliver`` may be replaced, to lose or record.
+    one bit changed. So both paths begin; each may change (``Path.change``). ``deliver`` may be replaced, to lose or
+    record what would enter a path.
     """
 
     def __init__(
@@ -37,19 +38,19 @@ class Pair:
         start: float = 1000.0,
     ) -> None:
         self.now = start
-        self.latency = latency
-        self.loss = loss
-        self.duplicate = duplicate
-        self.reorder = reorder
-        self.corrupt = corrupt
         self.rng = random.Random(seed)
         self.deliver: Filter = lambda packet, direction: True
         self.a = Stack(["192.0.2.1/24", "2001:db8::1/64"], config, random.Random(seed + 1), b"a" * 32, capabilities)
         self.b = Stack(
             ["192.0.2.2/24", "2001:db8::2/64"], config_b or config, random.Random(seed + 2), b"b" * 32, capabilities
         )
-        self._wire: list[tuple[float, int, Stack, bytes]] = []
-        self._count = 0
+        self.a_to_b, self.b_to_a = (
+            Path(
+                rng=self.rng, delay=latency, loss=loss, duplicate=duplicate, corrupt=corrupt,
+                reorder=reorder, reorder_by=4 * max(latency, 0.001),
+            )
+            for _ in range(2)
+        )  # fmt: skip
 
     def connect(self, port: int = 80, listener: Listener | None = None) -> tuple[Connection, Connection]:
         """A connection from ``a`` to a listener of ``b`` (made if not given), handshake done."""
@@ -65,25 +66,25 @@ class Pair:
         return active, passive
 
     def flush(self) -> None:
-        """Take what both stacks want to send and put it on the wire; then deliver what is due now."""
-        for stack, other, direction in ((self.a, self.b, "a>b"), (self.b, self.a, "b>a")):
+        """Take what both stacks want to send and put it on its path."""
+        for stack, path, direction in ((self.a, self.a_to_b, "a>b"), (self.b, self.b_to_a, "b>a")):
             for packet in stack.transmit(self.now):
                 for piece in packet.cut():
-                    self._send(bytes(piece), other, direction)
+                    data = bytes(piece)
+                    if self.deliver(data, direction):
+                        path.send(data, self.now)
 
     def step(self) -> bool:
         """Flush, then go to the next moment at which something happens; False when nothing ever will."""
         self.flush()
-        moments = [self._wire[0][0]] if self._wire else []
-        moments += [d for stack in (self.a, self.b) if (d := stack.next_deadline()) is not None]
-        if not moments:
+        moment = self._next_time()
+        if moment is None:
             return False
-        self.now = max(self.now, min(moments))
-        while self._wire and self._wire[0][0] <= self.now:
-            _, _, stack, packet = heapq.heappop(self._wire)
-            stack.receive(packet, self.now)
-        self.a.advance(self.now)
-        self.b.advance(self.now)
+        self.now = now = max(self.now, moment)
+        for path, stack in ((self.a_to_b, self.b), (self.b_to_a, self.a)):
+            for packet in path.receive(now):
+                stack.receive(packet, now)
+            stack.advance(now)
         self.flush()
         return True
 
@@ -92,9 +93,8 @@ class Pair:
         end = self.now + seconds
         while True:
             self.flush()
-            moments = [self._wire[0][0]] if self._wire else []
-            moments += [d for stack in (self.a, self.b) if (d := stack.next_deadline()) is not None]
-            if not moments or min(moments) > end:
+            moment = self._next_time()
+            if moment is None or moment > end:
                 self.now = end
                 return
             self.step()
@@ -110,19 +110,9 @@ class Pair:
                 received += chunk
         return bytes(received)
 
-    def _send(self, packet: bytes, to: Stack, direction: str) -> None:
-        if not self.deliver(packet, direction) or self.rng.random() < self.loss:
-            return
-        for _ in range(2 if self.rng.random() < self.duplicate else 1):
-            delay = self.latency
-            if self.reorder and self.rng.random() < self.reorder:
-                delay += self.rng.random() * 4 * max(self.latency, 0.001)
-            if self.corrupt and self.rng.random() < self.corrupt:
-                packet = self._corrupted(packet)
-            self._count += 1
-            heapq.heappush(self._wire, (self.now + delay, self._count, to, packet))
-
-    def _corrupted(self, packet: bytes) -> bytes:
-        damaged = bytearray(packet)
-        damaged[self.rng.randrange(len(damaged))] ^= 1 << self.rng.randrange(8)
-        return bytes(damaged)
+    def _next_time(self) -> float | None:
+        """When something happens next: a packet arrives, or a timer fires."""
+        moments = (
+            self.a_to_b.next_time(), self.b_to_a.next_time(), self.a.next_deadline(), self.b.next_deadline()
+        )  # fmt: skip
+        return min((moment for moment in moments if moment is not None), default=None)
