@@ -38,7 +38,13 @@ PEER: Final = {4: "192.0.2.9", 6: "2001:db8::9"}
 PATIENCE: Final = 3.0
 """Seconds of real or virtual time in which a timer of the host has to fire."""
 LINUX: Final = Config(
-    delayed_ack=0.0, receive_buffer=65535, window_scaling=True, timestamps=True, min_rto=0.2, syn_cookies="never"
+    challenge_ack_interval=0.0,  # as tcp_invalid_ratelimit is set below
+    delayed_ack=0.0,
+    receive_buffer=65535,
+    window_scaling=True,
+    timestamps=True,
+    min_rto=0.2,
+    syn_cookies="never",
 )
 """Ours, in what does not matter here as the kernel is."""
 

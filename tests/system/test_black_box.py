@@ -22,6 +22,7 @@ from tests.system.crafted import CraftedPeer, Wire, wire
 pytestmark = pytest.mark.tun
 
 CONFIG = Config(
+    challenge_ack_interval=0.0,
     timestamps=False,
     window_scaling=False,
     receive_buffer=65535,

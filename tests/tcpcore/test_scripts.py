@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tcpcore.seqnum import MODULUS
 from tcpcore.testing.script import run_file
 
 SCRIPTS = Path(__file__).parent / "scripts"
@@ -32,6 +33,13 @@ NAMES = [str(path.relative_to(SCRIPTS)) for path in PATHS]
 
 @pytest.mark.parametrize("path", PATHS, ids=NAMES)
 def test_script(path: Path) -> None:
+    run_file(path)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=NAMES)
+def test_script_at_the_wrap_of_our_numbers(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sequence numbers and timestamps of the stack pass 2**32 during the handshake, or soon after."""
+    monkeypatch.setattr("tcpcore.stack.stack.initial_numbers", lambda *_: (MODULUS - 50, MODULUS - 1_000_005))
     run_file(path)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
+CongestionAlgorithm = Literal["cubic", "reno"]
+ECNMode = Literal["off", "passive", "on"]
 SynCookies = Literal["never", "when-full", "always"]
 MtuProbing = Literal["off", "black-hole", "always"]
 AcceptOverflow = Literal["drop", "reset"]
@@ -38,6 +40,8 @@ class Config:
     # Options offered on SYN (RFC 9293 section 3.2, RFC 7323)
     timestamps: bool = True
     window_scaling: bool = True
+    sack: bool = True
+    """Selective acknowledgements (RFC 2018), and with them RACK-TLP (RFC 8985)."""
     mss: int | None = None
     """Largest segment we announce; ``None``: MTU less the fixed headers (RFC 9293 section 3.7.1)."""
 
@@ -59,6 +63,10 @@ class Config:
     """Switch Nagle's algorithm off (RFC 9293 section 3.7.4)."""
     cork: bool = False
     """Only full segments leave; the rest when this is switched off, after 0.2 s, or with FIN or urgent data."""
+    ecn: ECNMode = "passive"
+    """Explicit congestion notification (RFC 3168): never, if the peer offers it, or offered by us too."""
+    congestion_control: CongestionAlgorithm = "cubic"
+    """CUBIC with HyStart++ (RFC 9438, RFC 9406), or Reno (RFC 5681)."""
     initial_window_segments: int = 10
     """RFC 6928."""
     delayed_ack: float = 0.04
@@ -131,6 +139,8 @@ class Config:
     max_time_wait: int = 16384
     max_out_of_order: int = 1024
     """Out-of-order ranges kept per connection."""
+    challenge_ack_interval: float = 0.5
+    """A connection sends no more than one in so many seconds: else two ends could answer each other for ever."""
     challenge_ack_rate: int = 1000
     """Challenge and duplicate ACKs per second, for the whole stack (RFC 5961 section 7)."""
     icmp_rate: int = 1000
@@ -161,6 +171,10 @@ class Config:
             raise ValueError("keepalive idle and interval must be above 0 s, the count at least 1")
         if self.syn_cookies not in get_args(SynCookies):
             raise ValueError(f"syn_cookies must be one of {', '.join(get_args(SynCookies))}")
+        if self.ecn not in get_args(ECNMode):
+            raise ValueError(f"ecn must be one of {', '.join(get_args(ECNMode))}")
+        if self.congestion_control not in get_args(CongestionAlgorithm):
+            raise ValueError(f"congestion_control must be one of {', '.join(get_args(CongestionAlgorithm))}")
         if self.accept_overflow not in get_args(AcceptOverflow):
             raise ValueError(f"accept_overflow must be one of {', '.join(get_args(AcceptOverflow))}")
         if self.linger is not None and not self.linger >= 0.0:

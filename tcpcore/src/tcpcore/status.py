@@ -59,6 +59,10 @@ class ConnectionStatus:
     mtu_probe: int | None
     """Size of the packet that probes for more and is on its way (RFC 4821); ``None``: there is none."""
     timestamps: bool
+    sack: bool
+    """Selective acknowledgements were agreed on (RFC 2018)."""
+    ecn: bool
+    """Explicit congestion notification was agreed on (RFC 3168)."""
     snd_wscale: int | None
     """The shift of the windows we are sent; ``None``: not negotiated."""
     rcv_wscale: int | None
@@ -90,6 +94,14 @@ class ConnectionStatus:
     rto: float
     in_flight: int
 
+    # Scoreboard (RFC 6675)
+    sacked: int
+    """Bytes of those in flight that the peer holds beyond a gap."""
+    lost: int
+    """Bytes that are lost and not sent again yet."""
+    sack_blocks: tuple[tuple[int, int], ...]
+    """What is ``sacked``, as (left edge, right edge)."""
+
     # Queues and timers
     out_of_order: tuple[tuple[int, int], ...]
     """Ranges received beyond a gap, as (left edge, right edge)."""
@@ -115,6 +127,12 @@ class ConnectionStatus:
     segments_retransmitted: int
     bytes_retransmitted: int
     duplicate_acks_in: int
+    dsacks_in: int
+    """Duplicates that the peer reported (RFC 2883)."""
+    ce_in: int
+    """Segments that routers marked (RFC 3168)."""
+    spurious_recoveries: int
+    """Losses that turned out to be none (RFC 4015)."""
     segments_out_of_order: int
     segments_duplicate: int
     window_probes_out: int

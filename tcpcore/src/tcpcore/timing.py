@@ -30,6 +30,11 @@ class Timer(IntEnum):
     PATH_MTU = 9
     """When a path that took only smaller packets is tried again (RFC 1191 section 6.3)."""
 
+    REORDERING = 10
+    """How long a segment may be overtaken before it counts as lost (RFC 8985 section 6)."""
+    TAIL_LOSS = 11
+    """RFC 8985 section 7."""
+
     def __str__(self) -> str:
         return self.name.lower().replace("_", "-")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tcpcore import Connection, Ready, State, errors
-from tcpcore.testing import Peer, brief
+from tcpcore.testing import PEER_ISS, Peer, brief
+from tcpcore.wire.tcp import ACK
 from tests.tcpcore.conn.conftest import MakePeer
 
 
@@ -256,3 +257,21 @@ def test_gap_in_the_middle_of_ranges_is_bridged(peer: Peer, connection: Connecti
     for seq, data in ((3, b"c"), (5, b"e"), (2, b"bcde"), (1, b"abcdefg")):
         peer.send(".", seq=seq, ack=1, data=data)
     assert connection.receive(9, peer.now) == b"abcdefg"
+
+
+def test_batch_without_sack_draws_a_duplicate_ack_for_each_segment(peer: Peer, connection: Connection) -> None:
+    """RFC 5681 section 4.2: else the third would not come, and the peer had to wait for its timeout."""
+    for seq in (101, 201, 301, 401):
+        peer.stack.receive(peer.packet(ACK, seq, 1, bytes(100), 65535), peer.now)
+    assert brief(peer.answers()) == [". 1:1(0) ack 1"] * 4
+
+
+def test_islands_of_a_batch_are_all_reported(make_peer: MakePeer) -> None:
+    peer = make_peer(sack=True)
+    peer.established(mss=1000, sack=True)
+    for seq in range(101, 2001, 200):
+        peer.stack.receive(peer.packet(ACK, seq, 1, bytes(100), 65535), peer.now)
+    answers = peer.answers()
+    assert len(answers) <= 4
+    reported = {left - PEER_ISS for seg in answers for left, _ in seg.sack}
+    assert {seq & 0xFFFFFFFF for seq in reported} == {seq & 0xFFFFFFFF for seq in range(101, 2001, 200)}

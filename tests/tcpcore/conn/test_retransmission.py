@@ -130,7 +130,7 @@ def test_third_duplicate_ack_retransmits_at_once(peer: Peer, ten: Connection) ->
     assert peer.send(".", seq=1, ack=1) == []
     assert brief(peer.send(".", seq=1, ack=1)) == [text(0)]
     status = ten.status(peer.now)
-    assert (status.ssthresh, status.cwnd, status.congestion_state) == (500, 800, "fast recovery")
+    assert (status.ssthresh, status.cwnd, status.congestion_state) == (500, 700, "fast recovery")
     assert status.duplicate_acks_in == 3
 
 
@@ -151,14 +151,22 @@ def test_full_ack_ends_recovery(peer: Peer, ten: Connection) -> None:
         peer.send(".", seq=1, ack=1)
     assert peer.send(".", seq=1, ack=1001) == []
     status = ten.status(peer.now)
-    assert (status.congestion_state, status.cwnd) == ("slow start", 200)
+    assert (status.congestion_state, status.cwnd) == ("congestion avoidance", 500)
 
 
-def test_recovery_lets_new_data_out_for_more_duplicates(peer: Peer, ten: Connection) -> None:
+def test_first_duplicates_let_new_data_out(peer: Peer, ten: Connection) -> None:
     ten.send(bytes(1000), peer.now)
-    for _ in range(5):
+    assert [brief(peer.send(".", seq=1, ack=1)) for _ in range(3)] == [[text(10)], [text(11)], [text(0)]]
+
+
+def test_recovery_ends_with_ssthresh_in_flight(peer: Peer, ten: Connection) -> None:
+    ten.send(bytes(1000), peer.now)
+    for _ in range(3):
         peer.send(".", seq=1, ack=1)
-    assert brief(peer.send(".", seq=1, ack=1)) == [text(10)]
+    assert ten.status(peer.now).ssthresh == 500
+    for _ in range(9):
+        peer.send(".", seq=1, ack=1)
+    assert ten.pipe == 500
 
 
 def test_duplicates_after_a_timeout_do_not_retransmit(peer: Peer, ten: Connection) -> None:

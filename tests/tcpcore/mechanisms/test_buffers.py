@@ -7,7 +7,8 @@ import tracemalloc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tcpcore.conn.reassembly import OutOfOrder, ReceiveQueue
+from tcpcore.conn.outoforder import OutOfOrder
+from tcpcore.conn.reassembly import ReceiveQueue
 from tcpcore.conn.sendbuffer import SendBuffer
 
 MODEL = settings(deadline=None, derandomize=True, max_examples=200)
@@ -63,28 +64,25 @@ def test_reassembly_restores_the_stream(stream: bytes, pieces: list[tuple[int, i
         assert kept.bytes_held() == sum(have)
         assert [have[a:b] for a, b in kept.ranges()] == [b"\1" * (b - a) for a, b in kept.ranges()]
         assert sum(b - a for a, b in kept.ranges()) == sum(have)
-    position = 0
-    while (data_next := kept.pop_from(position)) is not None:
-        assert data_next == stream[position : position + len(data_next)]
-        position += len(data_next)
-    assert position == len(stream) or not have[position]
+        assert kept.report()[0] == kept.around(left)
+    taken = b"".join(kept.take(0))
+    assert taken == stream[: len(taken)]
+    assert len(taken) == len(stream) or not have[len(taken)]
 
 
 def test_reassembly_keeps_the_first_copy_of_a_byte() -> None:
     kept = OutOfOrder()
     kept.insert(2, b"BC")
     kept.insert(1, b"abcd")
-    assert kept.pop_from(1) == b"a"
-    assert kept.pop_from(2) == b"BC"
-    assert kept.pop_from(4) == b"d"
+    assert b"".join(kept.take(1)) == b"aBCd"
 
 
 def test_reassembly_skips_what_was_delivered_meanwhile() -> None:
     kept = OutOfOrder()
     kept.insert(2, b"bc")
     kept.insert(8, b"x")
-    assert kept.pop_from(3) == b"c"
-    assert kept.pop_from(20) is None
+    assert kept.take(3) == [b"c"]
+    assert kept.take(20) == []
     assert len(kept) == 0
 
 

@@ -33,6 +33,7 @@ configs = st.builds(
 )
 OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "nodelay": st.booleans(),
+    "congestion_control": st.sampled_from(["cubic", "reno"]),
     "cork": st.booleans(),
     "ttl": st.integers(1, 255),
     "traffic_class": st.sampled_from([0, 0xB8]),

@@ -8,10 +8,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from tcpcore.conn import keepalive, mtuprobe, recovery, roundtrip, urgent, usertimeout, window
+from tcpcore.conn import (
+    congestion,
+    ecn,
+    keepalive,
+    mtuprobe,
+    recovery,
+    roundtrip,
+    sackreport,
+    urgent,
+    usertimeout,
+    window,
+)
 from tcpcore.conn.environment import Environment
+from tcpcore.conn.outoforder import OutOfOrder
 from tcpcore.conn.packets import emit_stateless
-from tcpcore.conn.reassembly import OutOfOrder
+from tcpcore.conn.sack import NOTHING
 from tcpcore.conn.state import (
     CLOSE_WAIT,
     CLOSED,
@@ -31,7 +43,7 @@ from tcpcore.errors import ConnectionRefusedError, ConnectionResetError
 from tcpcore.seqnum import unwrap
 from tcpcore.timing import Timer
 from tcpcore.wire.ippacket import IPPacket
-from tcpcore.wire.tcp import ACK, FIN, RST, SYN, URG, Segment
+from tcpcore.wire.tcp import ACK, ECE, FIN, RST, SYN, URG, Segment
 
 TS_RECENT_LIFETIME: Final = 24 * 86400.0
 """PAWS does not trust an older TS.Recent (RFC 7323 section 5.5)."""
@@ -65,6 +77,8 @@ def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
     tcb.irs = seg.seq
     tcb.rcv_nxt = tcb.rcv_adv = seg.seq + 1
     _take_syn_options(tcb, seg, now)
+    if seg.flags & ECE:
+        ecn.agree(tcb, seg)
     tcb.snd_wnd = tcb.max_snd_wnd = seg.wnd  # the window of a SYN is never scaled (RFC 7323 section 2.2)
     tcb.snd_wl1 = seg.seq
 
@@ -78,6 +92,8 @@ def unwrap_segment(tcb: Tcb, seg: Segment) -> None:
         seg.up += seg.seq  # trimming moves SEG.SEQ
     if seg.timestamp is not None and tcb.ts_on:
         seg.timestamp = unwrap(seg.timestamp, tcb.ts_recent)
+    if seg.sack:
+        seg.sack = tuple((unwrap(left, tcb.snd_una), unwrap(right, tcb.snd_una)) for left, right in seg.sack)
 
 
 def segment_arrives(tcb: Tcb, seg: Segment, now: float) -> None:
@@ -228,6 +244,7 @@ def _unacceptable(tcb: Tcb, seg: Segment, now: float) -> None:
         tcb.challenge_ack(now)  # dataless: rate-limited, so that two ends cannot answer each other forever
     else:
         tcb.ack_now = True
+        sackreport.duplicate(tcb, seg.seq, min(seg.seq + len(seg.payload), tcb.rcv_nxt))
 
 
 def _check_timestamp(tcb: Tcb, seg: Segment, now: float) -> bool:
@@ -256,6 +273,7 @@ def _trim(tcb: Tcb, seg: Segment) -> None:
                 tcb.syn_due = not seg.flags & ACK
                 seg.flags &= ~SYN
                 seg.wnd >>= tcb.snd_wscale or 0  # as in _takes_known_syn
+        sackreport.duplicate(tcb, tcb.rcv_nxt - before, tcb.rcv_nxt)
         seg.payload = seg.payload[before:]
         seg.seq = tcb.rcv_nxt
     beyond = seg.seq + seg.length - tcb.rcv_adv
@@ -319,7 +337,9 @@ def _fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
     if ack > tcb.snd_una:
         _acknowledged(tcb, seg, now)
     elif ack == tcb.snd_una and _is_duplicate(tcb, seg):
-        recovery.on_duplicate_ack(tcb, now)
+        _duplicate(tcb, seg, now)
+    if tcb.ecn is not None and seg.flags & ECE and not seg.flags & SYN:
+        ecn.echo_arrived(tcb, tcb.ecn, tcb.in_flight, now)
     if ack >= tcb.snd_una:
         _update_send_window(tcb, seg, now)
     return _acknowledges_fin(tcb, now)
@@ -355,14 +375,15 @@ def _complete_handshake(tcb: Tcb, seg: Segment, now: float) -> bool:
 
 def _syn_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     """Our SYN arrived: begin sending at ISS + 1."""
-    roundtrip.measure(tcb, seg, tcb.iss + 1, now)
+    if tcb.scoreboard is not None:
+        roundtrip.measure(tcb, seg, recovery.deliver(tcb, tcb.scoreboard, seg, now), 1, now)
+        tcb.scoreboard = None
     if tcb.syn_retransmitted and tcb.rtt.srtt is None:
         tcb.rtt.restart(max(tcb.config.initial_rto, 3.0))  # RFC 6298 section 5.7
     tcb.soft_error = None
     tcb.snd_una = max(tcb.snd_una, tcb.iss + 1)
     tcb.send_buffer.start = tcb.snd_una
     tcb.retransmissions = 0
-    tcb.rtx_nxt = tcb.rtx_end = tcb.snd_una
     tcb.snd_sml = tcb.snd_una
     tcb.timers.clear(Timer.RETRANSMIT)
     tcb.timers.clear(Timer.USER_TIMEOUT)
@@ -370,11 +391,16 @@ def _syn_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
 
 def _acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     """SND.UNA < SEG.ACK =< SND.NXT: set SND.UNA <- SEG.ACK, remove what is acknowledged."""
-    ack = seg.ack
-    roundtrip.measure(tcb, seg, ack, now)
+    ack, flight = seg.ack, tcb.in_flight
+    acked = ack - tcb.snd_una
+    delivery = NOTHING
+    if tcb.scoreboard is not None:
+        delivery = recovery.deliver(tcb, tcb.scoreboard, seg, now)
+        roundtrip.measure(tcb, seg, delivery, acked, now)
+        if not len(tcb.scoreboard):
+            tcb.scoreboard = None
     if tcb.mtu_search is not None:
         mtuprobe.acknowledged(tcb, ack, now)
-    recovery.on_new_ack(tcb, ack, now)
     before = len(tcb.send_buffer)
     tcb.snd_una = ack
     tcb.send_buffer.acknowledge(min(ack, tcb.send_buffer.end))
@@ -382,6 +408,7 @@ def _acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     tcb.retransmissions = tcb.probes_unanswered = 0  # the back-off stays until an RTT sample (Karn, MUST-18)
     tcb.first_unacked_at = now
     tcb.soft_error = None
+    recovery.react(tcb, seg, delivery, acked, flight, now)
     if tcb.in_flight:
         tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)  # RFC 6298 section 5.3
     else:
@@ -392,8 +419,18 @@ def _acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
         tcb.notify(Ready.WRITABLE)
 
 
+def _duplicate(tcb: Tcb, seg: Segment, now: float) -> None:
+    """SND.UNA = SEG.ACK: something arrived, but not what comes next."""
+    tcb.duplicate_acks_in += 1
+    delivery = recovery.deliver(tcb, tcb.scoreboard, seg, now)
+    roundtrip.measure(tcb, seg, delivery, 0, now)
+    recovery.react(tcb, seg, delivery, 0, tcb.in_flight, now)
+
+
 def _is_duplicate(tcb: Tcb, seg: Segment) -> bool:
-    """The five clauses of RFC 5681 section 2."""
+    """The five clauses of RFC 5681 section 2; with SACK, an ACK that reports something (RFC 6675 section 2)."""
+    if tcb.sack_ok:
+        return bool(seg.sack)
     return (
         tcb.in_flight > 0
         and not seg.payload
@@ -406,8 +443,8 @@ def _update_send_window(tcb: Tcb, seg: Segment, now: float) -> None:
     """The RFC asks for a new SEG.SEQ first; but an ACK that moves SND.UNA must not take an old window along."""
     if tcb.snd_wl2 < seg.ack or (tcb.snd_wl2 == seg.ack and tcb.snd_wl1 <= seg.seq):
         wnd = seg.wnd << (tcb.snd_wscale or 0)
-        if wnd and not tcb.snd_wnd and tcb.rtx_nxt < tcb.rtx_end:
-            tcb.rtx_nxt = tcb.snd_una  # the octet that probed the closed window was refused
+        if wnd and not tcb.snd_wnd and tcb.scoreboard is not None and tcb.scoreboard.lost:
+            tcb.scoreboard.lose(tcb.snd_una, tcb.snd_una + 1)  # the octet that probed the closed window was refused
         tcb.snd_wnd = wnd
         tcb.snd_wl1, tcb.snd_wl2 = seg.seq, seg.ack
         if wnd > tcb.max_snd_wnd:
@@ -454,6 +491,8 @@ def _seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> None:
         tcb.ack_now = True
     if not seg.payload:
         return
+    if tcb.ecn is not None:
+        ecn.text_arrived(tcb, tcb.ecn, seg)
     if tcb.closed_by_user:
         # Nobody is left to read it: the peer has to know that data was lost (SHLD-3, RFC 2525 section 2.17)
         tcb.rst_wanted = True
@@ -468,8 +507,8 @@ def _seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> None:
 def _take_in_order(tcb: Tcb, data: bytes, now: float) -> None:
     _deliver(tcb, data)
     if tcb.out_of_order is not None:
-        while tcb.rcv_nxt != tcb.rcv_fin and (more := tcb.out_of_order.pop_from(tcb.rcv_nxt)) is not None:
-            _deliver(tcb, more)
+        for piece in tcb.out_of_order.take(tcb.rcv_nxt):
+            _deliver(tcb, piece if tcb.rcv_fin is None else piece[: tcb.rcv_fin - tcb.rcv_nxt])
         if not len(tcb.out_of_order):
             tcb.out_of_order = None
         tcb.ack_now = True  # a hole was filled, in part at least (RFC 5681 section 4.2)
@@ -497,7 +536,10 @@ def _keep_out_of_order(tcb: Tcb, seg: Segment, now: float) -> None:
         tcb.out_of_order = OutOfOrder()
     if len(tcb.out_of_order) >= tcb.config.max_out_of_order:
         tcb.env.drop("out-of-order-limit", now)
-    elif not tcb.out_of_order.insert(seg.seq, bytes(seg.payload)):
+        return
+    if tcb.sack_ok and (known := tcb.out_of_order.around(seg.seq)) is not None:
+        sackreport.duplicate(tcb, seg.seq, min(known[1], seg.seq + len(seg.payload)))
+    if not tcb.out_of_order.insert(seg.seq, bytes(seg.payload)):
         tcb.segments_duplicate += 1
 
 
@@ -538,6 +580,7 @@ def _take_syn_options(tcb: Tcb, seg: Segment, now: float) -> None:
     else:
         tcb.snd_wscale = tcb.rcv_wscale = None
     tcb.ts_on = seg.timestamp is not None and config.timestamps
+    tcb.sack_ok = seg.sack_permitted and config.sack
     if seg.timestamp is not None and tcb.ts_on:
         tcb.ts_recent, tcb.ts_recent_at = seg.timestamp, now
     if seg.user_timeout is not None:
@@ -547,7 +590,7 @@ def _take_syn_options(tcb: Tcb, seg: Segment, now: float) -> None:
     tcb.mss = tcb.mss_for(tcb.path_mtu)
     tcb.rcv_mss = tcb.own_mss() - options
     tcb.last_ack_sent = tcb.rcv_nxt
-    tcb.congestion = type(tcb.congestion)(tcb.mss, config.initial_window_segments)
+    tcb.congestion = congestion.create(config.congestion_control, tcb.mss, config.initial_window_segments)
 
 
 _CLOSING_STATES: Final = frozenset({CLOSING, LAST_ACK, TIME_WAIT, CLOSED, LISTEN})

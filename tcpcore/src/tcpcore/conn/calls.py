@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from tcpcore.conn import autotune, keepalive, mtuprobe, recovery, urgent, usertimeout, window
+from tcpcore.conn import autotune, congestion, keepalive, mtuprobe, recovery, urgent, usertimeout, window
 from tcpcore.conn.state import (
     CLOSE_WAIT,
     CLOSED,
@@ -28,6 +28,7 @@ from tcpcore.timing import Timer
 
 OPTIONS: Final = frozenset(
     {
+        "congestion_control",
         "nodelay",
         "cork",
         "keepalive",
@@ -174,6 +175,8 @@ def set_option(tcb: Tcb, name: str, value: Any, now: float) -> None:
     elif name == "cork" and not value:
         tcb.timers.clear(Timer.CORK)
         tcb.flush_to = tcb.send_buffer.end
+    elif name == "congestion_control":
+        tcb.congestion = congestion.replacement(tcb.congestion, value)
     elif "user_timeout" in name:
         usertimeout.changed(tcb, now)
     elif name == "mtu_probing":
@@ -185,7 +188,7 @@ def set_option(tcb: Tcb, name: str, value: Any, now: float) -> None:
 
 def status(tcb: Tcb, now: float) -> ConnectionStatus:
     """3.10.6 STATUS."""
-    rtt = tcb.rtt
+    rtt, board = tcb.rtt, tcb.scoreboard
     return ConnectionStatus(
         local_address=tcb.local[0],
         local_port=tcb.local[1],
@@ -211,6 +214,8 @@ def status(tcb: Tcb, now: float) -> ConnectionStatus:
         path_mtu=tcb.path_mtu,
         mtu_probe=tcb.mtu_search.size or None if tcb.mtu_search is not None else None,
         timestamps=tcb.ts_on,
+        sack=tcb.sack_ok,
+        ecn=tcb.ecn is not None,
         snd_wscale=tcb.snd_wscale,
         rcv_wscale=tcb.rcv_wscale,
         nodelay=tcb.config.nodelay,
@@ -231,7 +236,10 @@ def status(tcb: Tcb, now: float) -> ConnectionStatus:
         min_rtt=rtt.min_rtt,
         rto=rtt.rto,
         in_flight=tcb.in_flight,
-        out_of_order=_ranges(tcb),
+        sacked=0 if board is None else board.sacked,
+        lost=0 if board is None else board.lost,
+        sack_blocks=() if board is None else _wrapped(board.blocks()),
+        out_of_order=() if tcb.out_of_order is None else _wrapped(tcb.out_of_order.ranges()),
         send_buffer=tcb.config.send_buffer,
         receive_buffer=tcb.receive_buffer,
         receive_buffer_tuned=tcb.config.receive_buffer is None,
@@ -248,6 +256,9 @@ def status(tcb: Tcb, now: float) -> ConnectionStatus:
         segments_retransmitted=tcb.segments_retransmitted,
         bytes_retransmitted=tcb.bytes_retransmitted,
         duplicate_acks_in=tcb.duplicate_acks_in,
+        dsacks_in=tcb.dsacks_in,
+        ce_in=tcb.ce_in,
+        spurious_recoveries=tcb.spurious_recoveries,
         segments_out_of_order=tcb.segments_out_of_order,
         segments_duplicate=tcb.segments_duplicate,
         window_probes_out=tcb.window_probes_out,
@@ -258,10 +269,8 @@ def status(tcb: Tcb, now: float) -> ConnectionStatus:
     )
 
 
-def _ranges(tcb: Tcb) -> tuple[tuple[int, int], ...]:
-    if tcb.out_of_order is None:
-        return ()
-    return tuple((wrap(left), wrap(right)) for left, right in tcb.out_of_order.ranges())
+def _wrapped(ranges: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    return tuple((wrap(left), wrap(right)) for left, right in ranges)
 
 
 def _timers(tcb: Tcb, now: float) -> tuple[TimerStatus, ...]:

@@ -105,6 +105,8 @@ class Connection(Tcb):
         """For the stack: a segment for this connection, numbers as on the wire."""
         arrives.unwrap_segment(self, segment)
         arrives.segment_arrives(self, segment, now)
+        if self.out_of_order is not None and self.ack_now and not self.out_of_order.fits_one_report(self.sack_ok):
+            self.output(now)
         self.touch()
 
     def expire(self, now: float) -> None:

@@ -59,7 +59,7 @@ def switched(tcb: Tcb, now: float) -> None:
 def due(tcb: Tcb) -> int:
     """Payload bytes of the probe that comes next; 0: not now (section 7.4)."""
     search = tcb.mtu_search
-    if search is None or search.size or tcb.retransmissions or tcb.in_recovery or tcb.dup_acks:
+    if search is None or search.size or tcb.retransmissions or tcb.recovery is not None or tcb.dup_acks:
         return 0
     length = tcb.mss_for(_next_size(tcb, search))
     needed = length + FOLLOWERS * tcb.mss
@@ -86,13 +86,16 @@ def acknowledged(tcb: Tcb, ack: int, now: float) -> None:
         search.untried = False
         pathmtu.adopt(tcb, size)
         _end_if_found(tcb, search, now)
-    elif ack > search.start or tcb.in_recovery:
+    elif ack > search.start or tcb.recovery is not None:
         search.size = 0  # section 7.6.4: inconclusive, parts of it are sent again among others that were lost
 
 
 def is_lost(tcb: Tcb) -> bool:
-    """Whether what duplicate ACKs ask for is the probe."""
-    return tcb.mtu_search is not None and tcb.mtu_search.size > 0 and tcb.snd_una == tcb.mtu_search.start
+    """Whether the probe, and nothing else, is missing."""
+    search, board = tcb.mtu_search, tcb.scoreboard
+    if search is None or board is None or not search.size or tcb.snd_una != search.start:
+        return False
+    return board.lost <= search.end - search.start
 
 
 def lost(tcb: Tcb, now: float) -> None:
@@ -153,8 +156,8 @@ def _fail(tcb: Tcb, search: Search, high: int) -> None:
 
 
 def _resend(tcb: Tcb, search: Search) -> None:
-    if tcb.rtx_nxt >= tcb.rtx_end:
-        tcb.rtx_nxt, tcb.rtx_end = max(search.start, tcb.snd_una), search.end
+    if tcb.scoreboard is not None:
+        tcb.scoreboard.lose(max(search.start, tcb.snd_una), search.end)
         tcb.touch()
 
 

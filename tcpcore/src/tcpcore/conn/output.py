@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from tcpcore.conn import mtuprobe, roundtrip, usertimeout, window
+from tcpcore.conn import ecn, mtuprobe, sackreport, spurious, tlp, usertimeout, window
 from tcpcore.conn.packets import emit, segment_options, syn_options
+from tcpcore.conn.sack import Scoreboard
 from tcpcore.conn.state import CLOSED, LISTEN, OPENING, SYN_SENT, TIME_WAIT
 from tcpcore.conn.tcb import FIXED_HEADERS, Tcb
 from tcpcore.timing import Timer
 from tcpcore.wire.packet import Buffer
-from tcpcore.wire.tcp import ACK, FIN, PSH, RST, SYN, URG
+from tcpcore.wire.tcp import ACK, ECE, FIN, PSH, RST, SYN, URG
 
 JOIN_ABOVE: Final = 16
 """More payload pieces than this are copied into one: gathering them in a system call would cost more."""
+MAX_OPTIONS: Final = 40
+"""Bytes of options that a header has room for."""
 CORK_CEILING: Final = 0.2
 """Seconds that a corked tail waits at most (Linux's)."""
 
@@ -44,62 +47,84 @@ def output(tcb: Tcb, now: float) -> None:
         _send_new(tcb, now)
         if tcb.probe_now:
             _send_probe(tcb, now)
+        if tcb.tail_probe_due:
+            _send_tail_probe(tcb, now)
     if tcb.ack_now:
         _send_segment(tcb, tcb.snd_nxt, ACK, 0, now)
 
 
 def _send_syn(tcb: Tcb, now: float) -> None:
     tcb.syn_due = False
-    flags = SYN if tcb.state is SYN_SENT else SYN | ACK
     again = tcb.snd_nxt > tcb.iss
     tcb.snd_nxt = tcb.iss + 1
     if again:
         tcb.syn_retransmitted = True
-        roundtrip.resent(tcb, tcb.snd_nxt)
+        if tcb.scoreboard is not None:
+            tcb.scoreboard.resent(tcb.iss, tcb.snd_nxt, now)
         tcb.segments_retransmitted += 1
         tcb.env.counters.retrans_segs += 1
         if tcb.backlog is not None:
             tcb.backlog.syn_ack_retransmitted()
     else:
-        roundtrip.sent(tcb, now)
+        tcb.scoreboard = Scoreboard(tcb.iss)
+        tcb.scoreboard.sent(tcb.iss, tcb.snd_nxt, now)
         tcb.first_unacked_at = now
         tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)
         if tcb.user_timeout is not None and tcb.backlog is None:
             tcb.timers.set(Timer.USER_TIMEOUT, now, tcb.user_timeout)
+    flags = SYN | ecn.offer(tcb) if tcb.state is SYN_SENT else SYN | ACK
+    if flags & ACK and tcb.ecn is not None:
+        flags |= ECE
     ack = tcb.rcv_nxt if flags & ACK else 0
     emit(tcb, tcb.iss, ack, flags, window.offer(tcb, syn=True), now, syn_options(tcb, flags, now))
     _acknowledged(tcb)
 
 
 def _retransmit(tcb: Tcb, now: float) -> None:
-    """Send again from ``rtx_nxt`` up to ``rtx_end``, as the congestion window allows."""
-    while tcb.rtx_nxt < tcb.rtx_end and tcb.rtx_nxt - tcb.snd_una < tcb.congestion.cwnd:
-        seq = tcb.rtx_nxt
+    """Send again what is lost, as the congestion window allows."""
+    board = tcb.scoreboard
+    while board is not None and (lost := board.next_lost(tcb.mss)) is not None and tcb.pipe < tcb.congestion.cwnd:
+        seq, end = lost
         edge = tcb.snd_una + max(tcb.snd_wnd, 1)  # one octet at least, to learn of a window that shrank
         if seq >= edge:
             return
-        length = min(min(tcb.rtx_end, tcb.send_buffer.end) - seq, tcb.mss, edge - seq)
-        flags = ACK
-        if length and seq + length == tcb.send_buffer.end:
-            flags |= PSH
-        if tcb.fin_seq == seq + length and tcb.snd_nxt > tcb.fin_seq:
-            flags |= FIN
-        _send_segment(tcb, seq, flags, length, now)
-        tcb.rtx_nxt = seq + length + (flags & FIN)
-        tcb.segments_retransmitted += 1
-        tcb.bytes_retransmitted += length
-        tcb.env.counters.retrans_segs += 1
-        roundtrip.resent(tcb, tcb.rtx_nxt)
+        _resend(tcb, board, seq, min(end, tcb.send_buffer.end, edge) - seq, now)
+
+
+def _resend(tcb: Tcb, board: Scoreboard, seq: int, length: int, now: float) -> None:
+    """Send ``length`` octets from ``seq`` on again, and the FIN if it follows them."""
+    flags, end = ACK, seq + length
+    if length and end == tcb.send_buffer.end:
+        flags |= PSH
+    if end == tcb.fin_seq and tcb.snd_nxt > end:
+        flags |= FIN
+        end += 1
+    board.resent(seq, end, now)
+    spurious.resent(tcb, end - seq, now)
+    _count_sent(tcb, end - seq)
+    tcb.segments_retransmitted += 1
+    tcb.bytes_retransmitted += length
+    tcb.env.counters.retrans_segs += 1
+    _send_segment(tcb, seq, flags, length, now)
+
+
+def _count_sent(tcb: Tcb, octets: int) -> None:
+    """Proportional rate reduction counts what leaves in recovery."""
+    if tcb.recovery is not None and tcb.recovery.prr is not None:
+        tcb.recovery.prr.prr_out += octets
 
 
 def _send_new(tcb: Tcb, now: float) -> None:
     """Send what was never sent: all the window and SWS avoidance allow, then the FIN."""
-    if tcb.rtx_nxt < tcb.rtx_end:
+    board = tcb.scoreboard
+    if board is not None and board.lost:
         return
+    if not tcb.in_flight and tcb.last_data_out is not None and now - tcb.last_data_out > tcb.rtt.rto:
+        tcb.congestion.on_idle(tcb.config.initial_window_segments * tcb.mss)
     limit = _largest_segment(tcb)
     while (unsent := tcb.send_buffer.end - tcb.snd_nxt) > 0:
         if tcb.mtu_search is not None and (length := mtuprobe.due(tcb)):
-            if length > min(tcb.snd_wnd, tcb.congestion.cwnd) - tcb.in_flight:
+            if length > min(tcb.snd_wnd - tcb.in_flight, tcb.congestion.cwnd - tcb.pipe):
                 return  # acknowledgements will make room; smaller segments would use it up again
             _send_text(tcb, ACK, length, now, length)
             mtuprobe.sent(tcb, length)
@@ -127,7 +152,13 @@ def _send_text(tcb: Tcb, flags: int, length: int, now: float, size: int = 0) -> 
         tcb.snd_sml = tcb.snd_nxt
     tcb.bytes_out += length
     tcb.last_data_out = now
-    roundtrip.sent(tcb, now)
+    if tcb.scoreboard is None:
+        tcb.scoreboard = Scoreboard(seq)
+    tcb.scoreboard.sent(seq, tcb.snd_nxt, now)
+    if tcb.recovery is not None:
+        _count_sent(tcb, tcb.snd_nxt - seq)
+    elif tcb.sack_ok:
+        tlp.arm(tcb, now)
     tcb.timers.clear(Timer.PERSIST)
     if tcb.config.cork:
         tcb.timers.clear(Timer.CORK)  # a new tail begins to wait
@@ -135,13 +166,13 @@ def _send_text(tcb: Tcb, flags: int, length: int, now: float, size: int = 0) -> 
         tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)
     if tcb.user_timeout is not None and not tcb.timers.armed(Timer.USER_TIMEOUT):
         tcb.timers.set(Timer.USER_TIMEOUT, now, tcb.user_timeout)
-    _send_segment(tcb, seq, flags, length, now, size)
+    _send_segment(tcb, seq, flags, length, now, size, new=True)
 
 
 def _allowed(tcb: Tcb, unsent: int, limit: int) -> int:
     """Bytes that may leave as one segment: SWS avoidance of the sender (RFC 9293 section 3.8.6.2.1)."""
     usable = tcb.snd_una + tcb.snd_wnd - tcb.snd_nxt
-    room = min(usable, tcb.congestion.cwnd - tcb.in_flight)
+    room = min(usable, tcb.congestion.cwnd - tcb.pipe)
     length = min(unsent, room, limit)
     if length == unsent:
         tail = length % tcb.mss
@@ -180,8 +211,8 @@ def _wait(tcb: Tcb, now: float) -> None:
 
 def _largest_segment(tcb: Tcb) -> int:
     link = tcb.env.capabilities
-    if not link.segmentation_offload or tcb.snd_up > tcb.snd_nxt:
-        return tcb.mss  # pieces that the link cuts would all have the first one's urgent pointer
+    if not link.segmentation_offload or tcb.snd_up > tcb.snd_nxt or (tcb.ecn is not None and tcb.ecn.cwr_due):
+        return tcb.mss  # pieces that the link cuts would all have the first one's urgent pointer, or CWR
     room = link.max_packet - FIXED_HEADERS[tcb.version] - 40
     return max(room - room % tcb.mss, tcb.mss)
 
@@ -202,17 +233,41 @@ def _send_probe(tcb: Tcb, now: float) -> None:
         _send_segment(tcb, tcb.snd_nxt - 1, ACK, 0, now)
 
 
-def _send_segment(tcb: Tcb, seq: int, flags: int, length: int, now: float, size: int = 0) -> None:
+def _send_tail_probe(tcb: Tcb, now: float) -> None:
+    """One segment, whatever the congestion window: new text if there is, else the last that left (RFC 8985, 7.3)."""
+    tcb.tail_probe_due = False
+    board = tcb.scoreboard
+    unsent = min(tcb.send_buffer.end - tcb.snd_nxt, tcb.snd_una + tcb.snd_wnd - tcb.snd_nxt, tcb.mss)
+    if unsent > 0:
+        _send_text(tcb, ACK | PSH, unsent, now)
+        tcb.tlp_resent = False
+    elif board is not None and (last := board.last()) is not None:
+        end = min(last.end, tcb.send_buffer.end)
+        _resend(tcb, board, max(last.start, end - tcb.mss), min(end - last.start, tcb.mss), now)
+        tcb.tlp_resent = True
+    tcb.tlp_end = tcb.snd_nxt
+
+
+def _send_segment(tcb: Tcb, seq: int, flags: int, length: int, now: float, size: int = 0, *, new: bool = False) -> None:
     payload: Sequence[Buffer] = tcb.send_buffer.pieces(seq, length) if length else ()
     if len(payload) > JOIN_ABOVE:
         payload = (b"".join(payload),)
     if tcb.snd_up > tcb.snd_una and tcb.snd_up > seq:
         flags |= URG
     options = segment_options(tcb, now)
-    if tcb.user_timeout_due and not length:
-        options += usertimeout.option(tcb)
-    emit(tcb, seq, tcb.rcv_nxt, flags, window.offer(tcb), now, options, payload, length, size)
-    _acknowledged(tcb)
+    if not length:
+        if tcb.user_timeout_due:
+            options += usertimeout.option(tcb)
+        if sackreport.is_due(tcb):
+            options += sackreport.option(tcb, MAX_OPTIONS - len(options))
+    codepoint = 0
+    if tcb.ecn is not None:
+        new = new and length > 0
+        flags = ecn.flags(tcb.ecn, flags, new=new)
+        codepoint = ecn.ECT if new else 0  # neither ACKs nor what is sent again (RFC 3168 sections 6.1.4, 6.1.5)
+    emit(tcb, seq, tcb.rcv_nxt, flags, window.offer(tcb), now, options, payload, length, size, codepoint)
+    if not length or not sackreport.is_due(tcb):  # the option has no room beside text: an ACK of its own follows
+        _acknowledged(tcb)
 
 
 def _acknowledged(tcb: Tcb) -> None:

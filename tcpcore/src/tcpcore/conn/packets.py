@@ -15,18 +15,18 @@ from tcpcore.wire.ippacket import TCP
 from tcpcore.wire.ipv4 import build_ipv4_header
 from tcpcore.wire.ipv6 import build_ipv6_header
 from tcpcore.wire.packet import Buffer, Packet
-from tcpcore.wire.tcp import CHECKSUM_OFFSET, RST, SYN, URG, build_header
+from tcpcore.wire.tcp import ACK, CHECKSUM_OFFSET, RST, URG, build_header
 
 
 def ip_header(
     env: Environment, source: bytes, destination: bytes, protocol: int, length: int, count: int = 1,
-    config: Config | None = None, flow_label: int = 0,
+    config: Config | None = None, flow_label: int = 0, ecn: int = 0,
 ) -> bytearray:  # fmt: skip
     """The IP header in front of ``length`` bytes that leave as ``count`` packets; ``config``: of a connection."""
     env.counters.ip_out_requests += count
     if config is None:
         config = env.config
-    ttl, traffic_class = config.ttl, config.traffic_class
+    ttl, traffic_class = config.ttl, config.traffic_class | ecn
     if len(source) == 4:
         identification = env.next_identification(count)
         return build_ipv4_header(source, destination, protocol, length, identification, ttl, traffic_class)
@@ -35,7 +35,7 @@ def ip_header(
 
 def emit(
     tcb: Tcb, seq: int, ack: int, flags: int, wnd: int, now: float,
-    options: bytes = b"", payload: Sequence[Buffer] = (), length: int = 0, size: int = 0,
+    options: bytes = b"", payload: Sequence[Buffer] = (), length: int = 0, size: int = 0, ecn: int = 0,
 ) -> None:  # fmt: skip
     """Queue one segment of ``tcb`` for the link; more than ``size``, or one MSS, of payload is a super-segment."""
     size = size or tcb.mss
@@ -46,7 +46,7 @@ def emit(
     packet = _tcp_packet(
         tcb.env, tcb.local_packed, tcb.remote_packed, tcb.pseudo_sum,
         build_header(tcb.local[1], tcb.remote[1], wrap(seq), wrap(ack), flags, wnd, up, options),
-        payload, length, size if count > 1 else 0, count, tcb.config, tcb.flow_label,
+        payload, length, size if count > 1 else 0, count, tcb.config, tcb.flow_label, ecn,
     )  # fmt: skip
     counters = tcb.env.counters
     counters.out_segs += count
@@ -76,11 +76,11 @@ def emit_stateless(
 def syn_options(tcb: Tcb, flags: int, now: float) -> bytes:
     """Options of our SYN, or of a SYN,ACK: there only what the peer offered as well."""
     echo = wrap(tcb.ts_recent) if tcb.ts_on else 0
-    timestamps = tcb.ts_on if flags != SYN else tcb.config.timestamps
+    timestamps = tcb.ts_on if flags & ACK else tcb.config.timestamps
     return tcp_options.build_syn_options(
         mss=tcb.own_mss(),
         wscale=tcb.rcv_wscale,
-        sack_permitted=False,
+        sack_permitted=tcb.sack_ok if flags & ACK else tcb.config.sack,
         timestamp=(tcb.timestamp_clock(now), echo) if timestamps else None,
         user_timeout=usertimeout.advertised(tcb.config),
     )
@@ -94,9 +94,9 @@ def segment_options(tcb: Tcb, now: float) -> bytes:
 def _tcp_packet(
     env: Environment, source: bytes, destination: bytes, pseudo: int, tcp_header: bytes,
     payload: Sequence[Buffer] = (), length: int = 0, segment_size: int = 0, count: int = 1,
-    config: Config | None = None, flow_label: int = 0,
+    config: Config | None = None, flow_label: int = 0, ecn: int = 0,
 ) -> Packet:  # fmt: skip
-    header = ip_header(env, source, destination, TCP, len(tcp_header) + length, count, config, flow_label)
+    header = ip_header(env, source, destination, TCP, len(tcp_header) + length, count, config, flow_label, ecn)
     start = len(header)
     header += tcp_header
     at = start + CHECKSUM_OFFSET

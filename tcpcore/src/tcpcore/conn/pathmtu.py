@@ -72,10 +72,10 @@ def watch(tcb: Tcb, now: float) -> None:
 
 
 def _send_again(tcb: Tcb, now: float) -> None:
-    if not tcb.in_flight:
+    if tcb.scoreboard is None:
         return
-    tcb.rtx_nxt, tcb.rtx_end = tcb.snd_una, tcb.snd_nxt
-    if not tcb.in_recovery:
+    tcb.scoreboard.lose(tcb.snd_una, tcb.snd_nxt)
+    if tcb.recovery is None:
         tcb.recover = tcb.snd_nxt  # duplicate ACKs that our duplicates draw are no sign of loss (RFC 6582)
     tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)
     tcb.touch()

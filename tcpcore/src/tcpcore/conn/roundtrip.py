@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
+from tcpcore.conn import spurious
+from tcpcore.conn.sack import Delivery
 from tcpcore.conn.tcb import TIMESTAMP_TICK, Tcb
-from tcpcore.conn.transmissions import Transmissions
 from tcpcore.wire.tcp import ACK, Segment
 
 
-def sent(tcb: Tcb, now: float) -> None:
-    """New octets leave: SND.NXT is behind them."""
-    if tcb.transmissions is None:
-        tcb.transmissions = Transmissions(tcb.snd_nxt, now)
-    else:
-        tcb.transmissions.sent(tcb.snd_nxt, now)
-
-
-def resent(tcb: Tcb, end: int) -> None:
-    """Octets before ``end`` leave again: who acknowledges them may mean any copy."""
-    if tcb.transmissions is not None:
-        tcb.transmissions.resent_to = max(tcb.transmissions.resent_to, end)
-
-
-def measure(tcb: Tcb, seg: Segment, ack: int, now: float) -> None:
-    """``seg`` acknowledges new octets, before ``ack``; SND.UNA has not moved yet."""
-    record = tcb.transmissions
-    if record is None:
+def measure(tcb: Tcb, seg: Segment, delivery: Delivery, acked: int, now: float) -> None:
+    """``seg`` tells of ``delivery``, and acknowledges ``acked`` octets; SND.UNA has not moved yet."""
+    if delivery.again is not None:
+        rtt = _echoed(tcb, seg, now) if acked else None
+        if rtt is None:
+            return
+    elif delivery.first is None or delivery.oldest is None:
         return
-    ambiguous = tcb.snd_una < record.resent_to
-    oldest, newest = record.acknowledged(ack)
-    if not record:
-        tcb.transmissions = None
-    rtt = now - oldest  # of the oldest: the peer's delay of its ACK is part of what the RTO has to cover
-    if not ambiguous:
-        tcb.rtt.seen(now - newest)
-    elif tcb.ts_on and seg.flags & ACK and (age := tcb.timestamp_age(seg.timestamp_echo, now)) <= rtt + TIMESTAMP_TICK:
-        rtt = age  # no older than the octets are: of the copy that arrived
     else:
-        return
+        tcb.rtt.seen(now - delivery.first[0])
+        rtt = now - delivery.oldest  # the peer's delay of its ACK is part of what the RTO has to cover
     # RFC 7323 appendix G, and fewer samples where an ACK is for more than two segments
-    tcb.rtt.sample(rtt, -((tcb.snd_una - tcb.snd_nxt) // max(2 * tcb.mss, ack - tcb.snd_una)))
+    tcb.rtt.sample(rtt, -((tcb.snd_una - tcb.snd_nxt) // max(2 * tcb.mss, delivery.bytes)))
+
+
+def _echoed(tcb: Tcb, seg: Segment, now: float) -> float | None:
+    """The age of the timestamp echoed, if it is that of a retransmission: then no other copy is meant."""
+    if not tcb.ts_on or not seg.flags & ACK or spurious.echoes_first_copy(tcb, seg):
+        return None
+    age = tcb.timestamp_age(seg.timestamp_echo, now)
+    return age if age <= now - tcb.opened_at + TIMESTAMP_TICK else None

@@ -13,12 +13,13 @@ GRANULARITY: Final = 0.001
 class RttEstimator:
     """Smoothed RTT, its variation and the RTO, in seconds."""
 
-    __slots__ = ("_backoff", "_base", "_max_rto", "_min_rto", "min_rtt", "rttvar", "srtt")
+    __slots__ = ("_backoff", "_base", "_max_rto", "_min_rto", "latest", "min_rtt", "rttvar", "srtt")
 
     def __init__(self, initial_rto: float, min_rto: float, max_rto: float) -> None:
         self.srtt: float | None = None
         self.rttvar: float | None = None
         self.min_rtt: float | None = None
+        self.latest: float | None = None
         self._min_rto = min_rto
         self._max_rto = max_rto
         self._base = initial_rto
@@ -39,7 +40,7 @@ class RttEstimator:
 
         ``expected``: samples that one round trip gives; together they weigh what one does in RFC 6298.
         """
-        rtt = max(rtt, 0.0)
+        self.latest = rtt = max(rtt, 0.0)
         srtt, rttvar = self.srtt, self.rttvar
         if srtt is None or rttvar is None:
             srtt, rttvar = rtt, rtt / 2

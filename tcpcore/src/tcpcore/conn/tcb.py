@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tcpcore.config import Config
-from tcpcore.conn.congestion.reno import Reno
-from tcpcore.conn.reassembly import OutOfOrder, ReceiveQueue
+from tcpcore.conn.congestion import create
+from tcpcore.conn.outoforder import OutOfOrder
+from tcpcore.conn.reassembly import ReceiveQueue
 from tcpcore.conn.rtt import RttEstimator
 from tcpcore.conn.sendbuffer import SendBuffer
 from tcpcore.conn.state import CLOSE_WAIT, CLOSED, ESTABLISHED, OPENING, State
-from tcpcore.conn.transmissions import Transmissions
 from tcpcore.seqnum import wrap
 from tcpcore.timing import TimerTable
 
 if TYPE_CHECKING:
     from tcpcore.conn.congestion.base import CongestionControl
+    from tcpcore.conn.ecn import ECN
     from tcpcore.conn.environment import Environment
     from tcpcore.conn.mtuprobe import Search
+    from tcpcore.conn.rack import Rack
+    from tcpcore.conn.recovery import Recovery
+    from tcpcore.conn.sack import Scoreboard
+    from tcpcore.conn.spurious import Undo
     from tcpcore.errors import TCPError
     from tcpcore.wire.segment import Segment
 
@@ -65,20 +71,21 @@ class Tcb:
     """Variables named as in the RFC; sequence numbers are absolute (``tcpcore.seqnum``)."""
 
     __slots__ = (
-        "ack_now", "backlog", "bytes_acked", "bytes_in", "bytes_out", "bytes_retransmitted", "challenge_acks_out",
-        "closed_by_user", "config", "congestion", "dup_acks", "duplicate_acks_in", "env", "error", "fin_seq",
-        "first_unacked_at", "flow_label", "flush_to", "in_recovery", "irs", "iss", "keepalive_probes", "last_ack_sent",
-        "last_data_in", "last_data_out", "last_received", "local", "local_packed", "max_snd_wnd", "mss", "mtu_search",
-        "opened_at", "out_of_order", "out_probe", "owner", "path_mtu", "paws_drops", "peer_mss", "pending",
-        "probe_now", "probes_unanswered", "pseudo_sum", "rcv_adv", "rcv_fin", "rcv_mss", "rcv_nxt", "rcv_queue",
-        "rcv_up", "rcv_wscale", "read_closed", "ready", "receive_buffer", "receive_grown", "received_traffic_class",
-        "recover", "remote", "remote_packed", "remote_user_timeout", "reset_seq", "retransmissions", "rst_wanted",
-        "rtt", "rtx_end", "rtx_nxt", "schedule_number", "scheduled", "segments_duplicate", "segments_in",
-        "segments_out", "segments_out_of_order", "segments_retransmitted", "send_buffer", "snd_nxt", "snd_sml",
-        "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "snd_wscale", "soft_error", "state", "syn_due",
-        "syn_rest", "syn_retransmitted", "timers", "transmissions", "ts_echo", "ts_offset", "ts_on", "ts_recent",
-        "ts_recent_at", "tune_at", "tuned_at", "unreported_write", "user_timeout", "user_timeout_due", "version",
-        "window_probes_out",
+        "ack_now", "backlog", "bytes_acked", "bytes_in", "bytes_out", "bytes_retransmitted", "ce_in",
+        "challenge_acks_out", "closed_by_user", "config", "congestion", "dsack", "dsacks_in", "dup_acks",
+        "duplicate_acks_in", "ecn", "env", "error", "fin_seq", "first_unacked_at", "flow_label", "flush_to", "irs",
+        "iss", "keepalive_probes", "last_ack_sent", "last_challenge", "last_data_in", "last_data_out",
+        "last_received", "local", "local_packed", "max_snd_wnd", "mss", "mtu_search", "opened_at", "out_of_order",
+        "out_probe", "owner", "path_mtu", "paws_drops", "peer_mss", "pending", "probe_now", "probes_unanswered",
+        "pseudo_sum", "rack", "rcv_adv", "rcv_fin", "rcv_mss", "rcv_nxt", "rcv_queue", "rcv_up", "rcv_wscale",
+        "read_closed", "ready", "receive_buffer", "receive_grown", "received_traffic_class", "recover", "recovery",
+        "remote", "remote_packed", "remote_user_timeout", "reset_seq", "retransmissions", "rst_wanted", "rtt",
+        "sack_ok", "schedule_number", "scheduled", "scoreboard", "segments_duplicate", "segments_in", "segments_out",
+        "segments_out_of_order", "segments_retransmitted", "send_buffer", "slow_acks", "snd_nxt", "snd_sml",
+        "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "snd_wscale", "soft_error", "spurious_recoveries",
+        "state", "syn_due", "syn_rest", "syn_retransmitted", "tail_probe_due", "timers", "tlp_end", "tlp_resent",
+        "ts_echo", "ts_offset", "ts_on", "ts_recent", "ts_recent_at", "tune_at", "tuned_at", "undo",
+        "unreported_write", "user_timeout", "user_timeout_due", "version", "window_probes_out",
     )  # fmt: skip
 
     def __init__(
@@ -153,6 +160,8 @@ class Tcb:
         """Once the user has read ``tune_at`` bytes, ``conn.autotune`` looks how long that took from ``tuned_at`` on."""
         self.rcv_queue = ReceiveQueue()
         self.out_of_order: OutOfOrder | None = None
+        self.dsack: tuple[int, int] | None = None
+        """What came twice, to be reported with the next ACK (RFC 2883)."""
 
         # Options (RFC 9293 section 3.7.1, RFC 7323)
         self.peer_mss = DEFAULT_MSS[self.version]
@@ -174,15 +183,31 @@ class Tcb:
 
         # Round-trip time, congestion, recovery
         self.rtt = RttEstimator(self.config.initial_rto, self.config.min_rto, self.config.max_rto)
-        self.transmissions: Transmissions | None = None
-        """When what is in flight was sent; ``None``: nothing is."""
-        self.congestion: CongestionControl = Reno(self.mss, self.config.initial_window_segments)
+        self.scoreboard: Scoreboard | None = None
+        """What is in flight; ``None``: nothing is."""
+        self.sack_ok = False
+        """Both sides permit SACK (RFC 2018 section 2)."""
+        self.rack: Rack | None = None
+        """Made with the first gap."""
+        self.recovery: Recovery | None = None
+        self.undo: Undo | None = None
+        """What to go back to if the last loss turns out to be none."""
+        self.tail_probe_due = False
+        self.tlp_end: int | None = None
+        """SND.NXT when the last tail loss probe left, until it is acknowledged."""
+        self.tlp_resent = False
+        """That probe was nothing new."""
+        self.slow_acks = False
+        """It came too early once: the peer delays its ACKs for longer than most."""
+        self.congestion: CongestionControl = create(
+            self.config.congestion_control, self.mss, self.config.initial_window_segments
+        )
+        self.ecn: ECN | None = None
+        """``None``: not agreed on (RFC 3168)."""
         self.dup_acks = 0
-        self.in_recovery = False
+        """Without SACK: segments beyond the gap at SND.UNA, as duplicate ACKs tell."""
         self.recover = iss
-        self.rtx_nxt = iss
-        self.rtx_end = iss
-        """``rtx_nxt`` to ``rtx_end`` must be sent again."""
+        """Without SACK: SND.NXT at the last loss (RFC 6582)."""
         self.retransmissions = 0
         """Timeouts in a row without progress."""
         self.first_unacked_at = now
@@ -228,6 +253,8 @@ class Tcb:
         self.segments_retransmitted = self.bytes_retransmitted = 0
         self.duplicate_acks_in = self.segments_out_of_order = self.segments_duplicate = 0
         self.window_probes_out = self.challenge_acks_out = self.paws_drops = 0
+        self.dsacks_in = self.spurious_recoveries = self.ce_in = 0
+        self.last_challenge = -inf
         self.last_data_in: float | None = None
         self.last_data_out: float | None = None
 
@@ -240,6 +267,14 @@ class Tcb:
     def in_flight(self) -> int:
         """Sequence numbers sent and not acknowledged."""
         return self.snd_nxt - self.snd_una
+
+    @property
+    def pipe(self) -> int:
+        """What the network holds of it: neither known to have arrived nor lost (RFC 6675 section 4)."""
+        pipe = self.snd_nxt - self.snd_una
+        if self.scoreboard is not None:
+            pipe -= self.scoreboard.sacked + self.scoreboard.lost + self.dup_acks * self.mss
+        return max(pipe, 0)
 
     def own_mss(self) -> int:
         """The MSS we announce (RFC 9293 section 3.7.1: MTU less fixed headers, options not counted)."""
@@ -296,7 +331,8 @@ class Tcb:
         self.timers.clear_all()
         self.error = self.error or error
         self.send_buffer = SendBuffer(self.snd_nxt)
-        self.transmissions = None
+        self.scoreboard = self.recovery = self.undo = None
+        self.tail_probe_due = False
         self.forget_growth()
         self.out_of_order = self.syn_rest = None
         if opening:
@@ -316,9 +352,10 @@ class Tcb:
         self.receive_grown = 0
 
     def challenge_ack(self, now: float) -> None:
-        """Answer with an ACK, if the limit of RFC 5961 section 7 allows."""
-        if self.env.challenge_limit.allow(now):
+        """Answer with an ACK, if the limits of RFC 5961 section 7 allow."""
+        if now - self.last_challenge >= self.config.challenge_ack_interval and self.env.challenge_limit.allow(now):
             self.ack_now = True
+            self.last_challenge = now
             self.challenge_acks_out += 1
         else:
             self.env.counters.rate_limited += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tcpcore.conn import keepalive, mtuprobe, recovery, usertimeout
+from tcpcore.conn import keepalive, mtuprobe, recovery, tlp, usertimeout
 from tcpcore.conn.state import FIN_WAIT_2, OPENING, SYN_SENT
 from tcpcore.conn.tcb import Tcb
 from tcpcore.errors import ConnectionTimeoutError, HostUnreachableError
@@ -31,7 +31,7 @@ def _retransmit(tcb: Tcb, now: float) -> None:
         _advise(tcb, tcb.retransmissions, "retransmissions of the SYN")
     elif tcb.retransmissions >= config.retries and not usertimeout.adapts(tcb):  # R2 (RFC 9293 section 3.8.3)
         _give_up(tcb, f"no answer to {tcb.retransmissions} retransmissions")
-    elif tcb.mtu_search is not None and tcb.dup_acks and mtuprobe.is_lost(tcb):
+    elif tcb.mtu_search is not None and tcb.in_flight > tcb.pipe and mtuprobe.is_lost(tcb):
         mtuprobe.lost(tcb, now)  # what follows the probe arrived
         tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)
     elif tcb.in_flight:
@@ -105,6 +105,8 @@ def _give_up(tcb: Tcb, why: str) -> None:
 
 _HANDLERS = {
     Timer.RETRANSMIT: _retransmit,
+    Timer.REORDERING: recovery.reordering_expired,
+    Timer.TAIL_LOSS: tlp.expired,
     Timer.PERSIST: _persist,
     Timer.DELAYED_ACK: _delayed_ack,
     Timer.KEEPALIVE: keepalive.expired,

@@ -25,7 +25,15 @@ PEER_ADDRESS = bytes((192, 0, 2, 9))
 PEER_ISS = (1 << 32) - 100
 """Close below the wrap, so that every test crosses it."""
 PLAIN = Config(
-    timestamps=False, window_scaling=False, receive_buffer=65535, min_rto=0.25, delayed_ack=0.0625, nodelay=True
+    timestamps=False,
+    window_scaling=False,
+    sack=False,
+    congestion_control="reno",
+    receive_buffer=65535,
+    min_rto=0.25,
+    delayed_ack=0.0625,
+    nodelay=True,
+    challenge_ack_interval=0.0,
 )
 """No options, and times that a float can express: change what a test is about with ``dataclasses.replace``."""
 FLAGS = {"S": SYN, "F": FIN, "R": RST, "P": PSH, "U": URG, "E": ECE, "W": CWR, ".": ACK}
@@ -61,11 +69,15 @@ class Peer:
         return self.answers()
 
     def packet(self, flags: int, seq: int, ack: int, data: bytes, wnd: int, **options: Any) -> bytes:
-        """The bytes of a segment to the stack. Options: ``mss``, ``wscale``, ``ts`` (TSval, TSecr), ``uto`` (s)."""
+        """The bytes of a segment to the stack.
+
+        Options: ``mss``, ``wscale``, ``sack``, ``ts`` (TSval, TSecr), ``uto`` (seconds), ``up``.
+        """
         extra = b""
         if flags & SYN:
             if options:
-                extra = build_syn_options(options.get("mss", 1460), options.get("wscale"), False, options.get("ts"))
+                sack = options.get("sack", False)
+                extra = build_syn_options(options.get("mss", 1460), options.get("wscale"), sack, options.get("ts"))
         elif "ts" in options:
             extra = build_timestamp(*options["ts"])
         if "uto" in options:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tcpcore.conn.congestion.base import CongestionControl
+from tcpcore.conn.rtt import RttEstimator
+
+BETA_ECN: Final = 0.8
 
 
 class Reno(CongestionControl):
@@ -16,10 +21,10 @@ class Reno(CongestionControl):
         super().__init__(mss, initial_window_segments)
         self._acked = 0
 
-    def on_ack(self, acked: int, flight: int, *, now: float) -> None:
+    def on_ack(self, acked: int, flight: int, *, una: int, nxt: int, rtt: RttEstimator, now: float) -> None:
         """Grow by what was acknowledged, then by one segment per window (section 3.1)."""
-        if flight + self.mss < self.cwnd // 2:
-            return  # the application, not the network, limits: an unused window proves nothing (RFC 7661)
+        if not self.is_limited(flight):
+            return
         if self.slow_start:
             # By bytes: a peer that acknowledges 64 KiB at once must not slow the start down (RFC 3465, L unlimited)
             self.cwnd += acked
@@ -32,7 +37,11 @@ class Reno(CongestionControl):
     def on_loss(self, flight: int, *, now: float) -> None:
         """Equation (4)."""
         self.ssthresh = max(flight // 2, 2 * self.mss)
-        self.cwnd = self.ssthresh
+        self._acked = 0
+
+    def on_ecn(self, flight: int, *, now: float) -> None:
+        """RFC 8511 section 3."""
+        self.ssthresh = max(int(flight * BETA_ECN), 2 * self.mss)
         self._acked = 0
 
     def on_rto(self, flight: int, *, first: bool, now: float) -> None:
