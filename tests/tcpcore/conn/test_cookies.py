@@ -231,12 +231,13 @@ def test_mss_is_the_largest_of_the_table_that_fits(peer: Peer, offered: int, kep
 @pytest.mark.parametrize("wscale", [None, 0, 7, 14])
 @pytest.mark.parametrize("sack", [False, True])
 def test_timestamp_keeps_window_scale_and_sack(make_peer: MakePeer, wscale: int | None, sack: bool) -> None:
-    peer = make_peer(syn_cookies="always", **MODERN)
+    peer = make_peer(syn_cookies="always", sack=True, **MODERN)
     peer.listen()
     options = build_syn_options(1460, wscale, sack, (5, 0))
     peer.stack.receive(tcp_packet(4000, 80, PEER_ISS, 0, SYN, 65535, options=options), peer.now)
     (answer,) = peer.answers()
     assert answer.timestamp is not None
+    assert answer.sack_permitted == sack
     assert answer.timestamp & 31 == (15 if wscale is None else wscale) + 16 * sack
     assert peer.iss is not None
     ack = Segment(4000, 80, PEER_ISS + 1, peer.iss + 1, ACK, 500, timestamp=6, timestamp_echo=answer.timestamp)

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Final
 
 from tcpcore.conn import (
-    congestion,
+    acceptance,
+    acknowledgement,
     ecn,
     keepalive,
-    mtuprobe,
     recovery,
     roundtrip,
     sackreport,
+    syn,
     urgent,
     usertimeout,
     window,
@@ -23,7 +24,6 @@ from tcpcore.conn import (
 from tcpcore.conn.environment import Environment
 from tcpcore.conn.outoforder import OutOfOrder
 from tcpcore.conn.packets import emit_stateless
-from tcpcore.conn.sack import NOTHING
 from tcpcore.conn.state import (
     CLOSE_WAIT,
     CLOSED,
@@ -38,15 +38,12 @@ from tcpcore.conn.state import (
     SYN_SENT,
     TIME_WAIT,
 )  # fmt: skip
-from tcpcore.conn.tcb import TIMESTAMP_OPTION, Ready, Tcb
+from tcpcore.conn.tcb import Ready, Tcb
 from tcpcore.errors import ConnectionRefusedError, ConnectionResetError
 from tcpcore.seqnum import unwrap
 from tcpcore.timing import Timer
 from tcpcore.wire.ippacket import IPPacket
 from tcpcore.wire.tcp import ACK, ECE, FIN, RST, SYN, URG, Segment
-
-TS_RECENT_LIFETIME: Final = 24 * 86400.0
-"""PAWS does not trust an older TS.Recent (RFC 7323 section 5.5)."""
 
 
 def closed(env: Environment, ip: IPPacket, seg: Segment, now: float) -> None:
@@ -65,22 +62,11 @@ def closed(env: Environment, ip: IPPacket, seg: Segment, now: float) -> None:
 
 def listen(tcb: Tcb, seg: Segment, now: float) -> None:
     """3.10.7.2 LISTEN STATE, third: ``seg`` is a SYN without ACK or RST, ``tcb`` a new control block in LISTEN."""
-    take_syn(tcb, seg, now)
+    syn.take_syn(tcb, seg, now)
     seg.up += seg.seq
     _keep_rest(tcb, seg)
     tcb.enter(SYN_RECEIVED)
     tcb.syn_due = True
-
-
-def take_syn(tcb: Tcb, seg: Segment, now: float) -> None:
-    """Set RCV.NXT, IRS, the options and the send window from a SYN."""
-    tcb.irs = seg.seq
-    tcb.rcv_nxt = tcb.rcv_adv = seg.seq + 1
-    _take_syn_options(tcb, seg, now)
-    if seg.flags & ECE:
-        ecn.agree(tcb, seg)
-    tcb.snd_wnd = tcb.max_snd_wnd = seg.wnd  # the window of a SYN is never scaled (RFC 7323 section 2.2)
-    tcb.snd_wl1 = seg.seq
 
 
 def unwrap_segment(tcb: Tcb, seg: Segment) -> None:
@@ -125,7 +111,7 @@ def _syn_sent(tcb: Tcb, seg: Segment, now: float) -> None:
     # Fourth, check the SYN bit
     if not seg.flags & SYN:
         return  # Fifth: neither SYN nor RST
-    take_syn(tcb, seg, now)
+    syn.take_syn(tcb, seg, now)
     tcb.snd_wl2 = seg.ack
     if not acceptable:
         _keep_rest(tcb, seg)
@@ -141,7 +127,7 @@ def _syn_sent(tcb: Tcb, seg: Segment, now: float) -> None:
     seg.flags &= ~SYN
     window.offer(tcb, syn=True)  # what our SYN offered, from the number we did not know then
     if seg.length:
-        _trim(tcb, seg)
+        acceptance.trim(tcb, seg)
     _sixth_check_urg(tcb, seg)
     _seventh_process_text(tcb, seg, now)
     _eighth_check_fin(tcb, now)
@@ -170,12 +156,12 @@ def _take_rest(tcb: Tcb, rest: Segment, seg: Segment, now: float) -> None:
     _eighth_check_fin(tcb, now)
     tcb.ack_now = True  # the peer waits for it since its SYN
     if seg.length and seg.seq < tcb.rcv_nxt:
-        _trim(tcb, seg)
+        acceptance.trim(tcb, seg)
 
 
 def _otherwise(tcb: Tcb, seg: Segment, now: float) -> None:
     """3.10.7.4 OTHER STATES."""
-    if not _first_check_sequence(tcb, seg, now):
+    if not acceptance.check_sequence(tcb, seg, now):
         return
     if not _second_check_rst(tcb, seg, now):
         return
@@ -190,100 +176,6 @@ def _otherwise(tcb: Tcb, seg: Segment, now: float) -> None:
         _sixth_check_urg(tcb, seg)
     _seventh_process_text(tcb, seg, now)
     _eighth_check_fin(tcb, now)
-
-
-def _first_check_sequence(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """Acceptability (MUST-10..), PAWS (RFC 7323 section 5), then the segment is trimmed to the window."""
-    if tcb.ts_on and not _check_timestamp(tcb, seg, now):
-        return False
-    rcv_nxt, edge = tcb.rcv_nxt, tcb.rcv_adv
-    seq, length = seg.seq, seg.length
-    if length == 0:
-        acceptable = rcv_nxt <= seq < edge or seq == rcv_nxt
-    else:
-        acceptable = seq < edge and seq + length > rcv_nxt
-    if not acceptable and seq == rcv_nxt:
-        # A zero window still takes valid ACKs, URGs and RSTs (MUST-66)
-        seg.payload, seg.flags = b"", seg.flags & ~FIN
-        tcb.ack_now = True
-        tcb.env.drop("beyond-window", now)
-        acceptable = True
-    if not acceptable and not _takes_known_syn(tcb, seg):
-        _unacceptable(tcb, seg, now)
-        return False
-    if length and (seq < rcv_nxt or seq + length > edge):
-        _trim(tcb, seg)
-    if tcb.ts_on and seq <= tcb.last_ack_sent and seg.timestamp is not None and not seg.flags & RST:
-        # R3 of RFC 7323 section 5.3; R1 has found the timestamp newer, or TS.Recent too old to compare
-        tcb.ts_recent, tcb.ts_recent_at, tcb.ts_echo = seg.timestamp, now, seg.timestamp_echo
-    return True
-
-
-def _takes_known_syn(tcb: Tcb, seg: Segment) -> bool:
-    """Figure 7, line 6: of the SYN,ACK in a simultaneous open the SYN is known, the ACK counts."""
-    if tcb.state is not SYN_RECEIVED or tcb.backlog is not None:
-        return False
-    if seg.flags & (SYN | ACK | RST) != SYN | ACK or seg.seq != tcb.irs:
-        return False
-    seg.seq += 1
-    seg.flags &= ~SYN
-    seg.wnd >>= tcb.snd_wscale or 0  # the window of a SYN is never scaled (RFC 7323 section 2.2)
-    return True
-
-
-def _unacceptable(tcb: Tcb, seg: Segment, now: float) -> None:
-    if seg.flags & RST:
-        return
-    tcb.segments_duplicate += 1
-    if tcb.state is SYN_RECEIVED and seg.flags & (SYN | ACK) == SYN and seg.seq == tcb.irs:
-        tcb.syn_due = True  # our SYN,ACK got lost
-    elif tcb.state is TIME_WAIT and seg.flags & FIN and seg.seq + seg.length == tcb.rcv_nxt:
-        tcb.ack_now = True  # the peer's FIN again: "Acknowledge it, and restart the 2 MSL timeout"
-        tcb.timers.set(Timer.TIME_WAIT, now, 2 * tcb.config.msl)
-    elif not seg.payload and seg.seq != tcb.rcv_nxt - 1:
-        tcb.challenge_ack(now)  # dataless: rate-limited, so that two ends cannot answer each other forever
-    else:
-        tcb.ack_now = True
-        sackreport.duplicate(tcb, seg.seq, min(seg.seq + len(seg.payload), tcb.rcv_nxt))
-
-
-def _check_timestamp(tcb: Tcb, seg: Segment, now: float) -> bool:
-    """R1 of RFC 7323 section 5.3; and section 3.2: segments without the option are dropped once it is agreed."""
-    if seg.flags & RST:
-        return True
-    if seg.timestamp is None:
-        tcb.env.drop("timestamp-missing", now)
-        return False
-    if seg.timestamp < tcb.ts_recent and now - tcb.ts_recent_at < TS_RECENT_LIFETIME:
-        tcb.paws_drops += 1
-        tcb.env.drop("paws", now)
-        tcb.challenge_ack(now)
-        return False
-    return True
-
-
-def _trim(tcb: Tcb, seg: Segment) -> None:
-    """Cut off what lies outside the window (RFC 9293: "tailored so that it begins at RCV.NXT")."""
-    before = tcb.rcv_nxt - seg.seq
-    if before > 0:
-        tcb.ack_now = True  # part of it is a duplicate: the peer may not know
-        if seg.flags & SYN:
-            before -= 1
-            if tcb.state is SYN_RECEIVED:  # else the fourth step wants to see it
-                tcb.syn_due = not seg.flags & ACK
-                seg.flags &= ~SYN
-                seg.wnd >>= tcb.snd_wscale or 0  # as in _takes_known_syn
-        sackreport.duplicate(tcb, tcb.rcv_nxt - before, tcb.rcv_nxt)
-        seg.payload = seg.payload[before:]
-        seg.seq = tcb.rcv_nxt
-    beyond = seg.seq + seg.length - tcb.rcv_adv
-    if beyond > 0:
-        tcb.env.counters.drops["beyond-window"] += 1
-        if seg.flags & FIN:
-            seg.flags &= ~FIN
-            beyond -= 1
-        if beyond:
-            seg.payload = seg.payload[:-beyond]
 
 
 def _second_check_rst(tcb: Tcb, seg: Segment, now: float) -> bool:
@@ -335,13 +227,13 @@ def _fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
     if tcb.state is SYN_RECEIVED and not _complete_handshake(tcb, seg, now):
         return False
     if ack > tcb.snd_una:
-        _acknowledged(tcb, seg, now)
-    elif ack == tcb.snd_una and _is_duplicate(tcb, seg):
-        _duplicate(tcb, seg, now)
+        acknowledgement.acknowledged(tcb, seg, now)
+    elif ack == tcb.snd_una and acknowledgement.is_duplicate(tcb, seg):
+        acknowledgement.duplicate(tcb, seg, now)
     if tcb.ecn is not None and seg.flags & ECE and not seg.flags & SYN:
         ecn.echo_arrived(tcb, tcb.ecn, tcb.in_flight, now)
     if ack >= tcb.snd_una:
-        _update_send_window(tcb, seg, now)
+        acknowledgement.update_send_window(tcb, seg, now)
     return _acknowledges_fin(tcb, now)
 
 
@@ -387,76 +279,6 @@ def _syn_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     tcb.snd_sml = tcb.snd_una
     tcb.timers.clear(Timer.RETRANSMIT)
     tcb.timers.clear(Timer.USER_TIMEOUT)
-
-
-def _acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
-    """SND.UNA < SEG.ACK =< SND.NXT: set SND.UNA <- SEG.ACK, remove what is acknowledged."""
-    ack, flight = seg.ack, tcb.in_flight
-    acked = ack - tcb.snd_una
-    delivery = NOTHING
-    if tcb.scoreboard is not None:
-        delivery = recovery.deliver(tcb, tcb.scoreboard, seg, now)
-        roundtrip.measure(tcb, seg, delivery, acked, now)
-        if not len(tcb.scoreboard):
-            tcb.scoreboard = None
-    if tcb.mtu_search is not None:
-        mtuprobe.acknowledged(tcb, ack, now)
-    before = len(tcb.send_buffer)
-    tcb.snd_una = ack
-    tcb.send_buffer.acknowledge(min(ack, tcb.send_buffer.end))
-    tcb.bytes_acked += before - len(tcb.send_buffer)
-    tcb.retransmissions = tcb.probes_unanswered = 0  # the back-off stays until an RTT sample (Karn, MUST-18)
-    tcb.first_unacked_at = now
-    tcb.soft_error = None
-    recovery.react(tcb, seg, delivery, acked, flight, now)
-    if tcb.in_flight:
-        tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)  # RFC 6298 section 5.3
-    else:
-        tcb.timers.clear(Timer.RETRANSMIT)
-        tcb.timers.clear(Timer.USER_TIMEOUT)
-    if tcb.unreported_write and len(tcb.send_buffer) <= tcb.config.send_buffer // 2:
-        tcb.unreported_write = False
-        tcb.notify(Ready.WRITABLE)
-
-
-def _duplicate(tcb: Tcb, seg: Segment, now: float) -> None:
-    """SND.UNA = SEG.ACK: something arrived, but not what comes next."""
-    tcb.duplicate_acks_in += 1
-    delivery = recovery.deliver(tcb, tcb.scoreboard, seg, now)
-    roundtrip.measure(tcb, seg, delivery, 0, now)
-    recovery.react(tcb, seg, delivery, 0, tcb.in_flight, now)
-
-
-def _is_duplicate(tcb: Tcb, seg: Segment) -> bool:
-    """The five clauses of RFC 5681 section 2; with SACK, an ACK that reports something (RFC 6675 section 2)."""
-    if tcb.sack_ok:
-        return bool(seg.sack)
-    return (
-        tcb.in_flight > 0
-        and not seg.payload
-        and not seg.flags & (SYN | FIN)
-        and seg.wnd << (tcb.snd_wscale or 0) == tcb.snd_wnd
-    )
-
-
-def _update_send_window(tcb: Tcb, seg: Segment, now: float) -> None:
-    """The RFC asks for a new SEG.SEQ first; but an ACK that moves SND.UNA must not take an old window along."""
-    if tcb.snd_wl2 < seg.ack or (tcb.snd_wl2 == seg.ack and tcb.snd_wl1 <= seg.seq):
-        wnd = seg.wnd << (tcb.snd_wscale or 0)
-        if wnd and not tcb.snd_wnd and tcb.scoreboard is not None and tcb.scoreboard.lost:
-            tcb.scoreboard.lose(tcb.snd_una, tcb.snd_una + 1)  # the octet that probed the closed window was refused
-        tcb.snd_wnd = wnd
-        tcb.snd_wl1, tcb.snd_wl2 = seg.seq, seg.ack
-        if wnd > tcb.max_snd_wnd:
-            tcb.max_snd_wnd = wnd
-        if wnd == 0:
-            if not tcb.closed_by_user:  # else a peer without room could keep it for ever (RFC 6429)
-                tcb.retransmissions = 0  # the peer is there, it only has no room (MUST-37)
-        elif tcb.timers.armed(Timer.PERSIST) and wnd >= min(tcb.mss, tcb.max_snd_wnd // 2):
-            tcb.timers.clear(Timer.PERSIST)
-            tcb.rtt.acknowledged()
-    if tcb.probes_unanswered and not tcb.closed_by_user:
-        tcb.probes_unanswered, tcb.soft_error = 0, None
 
 
 def _acknowledges_fin(tcb: Tcb, now: float) -> bool:
@@ -567,30 +389,6 @@ def _enter_time_wait(tcb: Tcb, now: float) -> None:
     tcb.timers.clear_all()
     tcb.timers.set(Timer.TIME_WAIT, now, 2 * tcb.config.msl)
     tcb.notify(Ready.CLOSED)
-
-
-def _take_syn_options(tcb: Tcb, seg: Segment, now: float) -> None:
-    """Agree on MSS, window scale and timestamps (RFC 9293 section 3.7.1, RFC 7323 sections 2.2 and 3.2)."""
-    config = tcb.config
-    if seg.mss is not None:
-        tcb.peer_mss = max(seg.mss, 64)  # a tiny MSS is an attack on our packet rate
-    if seg.wscale is not None and config.window_scaling:
-        tcb.snd_wscale = seg.wscale
-        tcb.rcv_wscale = window.wscale_for(config.largest_receive_buffer)
-    else:
-        tcb.snd_wscale = tcb.rcv_wscale = None
-    tcb.ts_on = seg.timestamp is not None and config.timestamps
-    tcb.sack_ok = seg.sack_permitted and config.sack
-    if seg.timestamp is not None and tcb.ts_on:
-        tcb.ts_recent, tcb.ts_recent_at = seg.timestamp, now
-    if seg.user_timeout is not None:
-        usertimeout.received(tcb, seg.user_timeout, now)
-    options = TIMESTAMP_OPTION if tcb.ts_on else 0
-    mtuprobe.opened(tcb, now)
-    tcb.mss = tcb.mss_for(tcb.path_mtu)
-    tcb.rcv_mss = tcb.own_mss() - options
-    tcb.last_ack_sent = tcb.rcv_nxt
-    tcb.congestion = congestion.create(config.congestion_control, tcb.mss, config.initial_window_segments)
 
 
 _CLOSING_STATES: Final = frozenset({CLOSING, LAST_ACK, TIME_WAIT, CLOSED, LISTEN})

@@ -40,9 +40,10 @@ _HASHED: Final = Struct(">HHIBBq")
 def answer(env: Environment, config: Config, local: bytes, remote: bytes, syn: Segment, now: float) -> None:
     """Send the SYN,ACK to ``syn``. No control block is made for it: that would be a third of the work in a flood."""
     ports, version = (syn.destination_port, syn.source_port), 4 if len(local) == 4 else 6
-    options, wscale, timestamp = _NO_TIMESTAMPS, None, None
+    options, wscale, sack, timestamp = _NO_TIMESTAMPS, None, False, None
     if syn.timestamp is not None and config.timestamps:
-        options = (_NO_WSCALE if syn.wscale is None else syn.wscale) | (_SACK_PERMITTED if syn.sack_permitted else 0)
+        sack = syn.sack_permitted and config.sack
+        options = (_NO_WSCALE if syn.wscale is None else syn.wscale) | (_SACK_PERMITTED if sack else 0)
         if syn.wscale is not None and config.window_scaling:
             wscale = window.wscale_for(config.largest_receive_buffer)
         clock = timestamp_value(initial_numbers(env, local, ports[0], remote, ports[1], now)[1], now)
@@ -51,7 +52,7 @@ def answer(env: Environment, config: Config, local: bytes, remote: bytes, syn: S
     index = max(bisect_right(MSS_TABLE, DEFAULT_MSS[version] if syn.mss is None else syn.mss) - 1, 0)
     iss = _cookie(env, local, remote, syn, syn.seq, index, options, int(now // TICK))
     offered = build_syn_options(
-        announced_mss(env, config, version), wscale, False, timestamp, usertimeout.advertised(config)
+        announced_mss(env, config, version), wscale, sack, timestamp, usertimeout.advertised(config)
     )
     emit_stateless(
         env, local, remote, ports, iss, syn.seq + 1, SYN | ACK, now, window.first_offer(config), offered

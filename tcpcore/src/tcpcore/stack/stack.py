@@ -15,8 +15,9 @@ from tcpcore.conn.environment import Environment, Observer
 from tcpcore.conn.state import CLOSED, LISTEN, TIME_WAIT
 from tcpcore.errors import AddressError, AddressInUseError, InsufficientResourcesError
 from tcpcore.seqnum import unwrap, wrap
-from tcpcore.stack import cookies
+from tcpcore.stack import cookies, statistics
 from tcpcore.stack import icmp as icmp_answers
+from tcpcore.stack.addresses import Addresses, packed_address
 from tcpcore.stack.deadlines import Deadlines
 from tcpcore.stack.fragments import Reassembly
 from tcpcore.stack.isn import initial_numbers
@@ -31,7 +32,6 @@ from tcpcore.wire.packet import Buffer, Packet
 from tcpcore.wire.tcp import ACK, RST, SYN, Segment
 from tcpcore.wire.tcp import parse_untrusted as parse_tcp
 
-Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 _Key = tuple[bytes, bytes, int, int]
 _UDP = 17
 
@@ -61,16 +61,7 @@ class Stack:
             rng or SystemRandom(),
             secret or secrets.token_bytes(32),
         )
-        try:
-            self.addresses: tuple[Interface, ...] = tuple(map(ipaddress.ip_interface, addresses))
-        except ValueError as error:
-            raise AddressError(str(error)) from error
-        self._own = {interface.ip.packed: str(interface.ip) for interface in self.addresses}
-        self._broadcasts = frozenset(
-            interface.network.broadcast_address.packed
-            for interface in self.addresses
-            if interface.version == 4 and interface.network.prefixlen < 31
-        )
+        self.addresses = Addresses(addresses)
         self._connections: dict[_Key, Connection] = {}
         self._listeners: dict[tuple[bytes | None, int], Listener] = {}
         self._ports = EphemeralPorts(self.env)
@@ -95,10 +86,10 @@ class Stack:
         counters.ip_in_receives += 1
         try:
             ip = parse_ip(packet)
-            if ip.destination not in self._own:
+            if ip.destination not in self.addresses.own:
                 counters.ip_in_addr_errors += 1
                 self.env.drop("not-our-address", now)
-            elif not self._is_host(ip.source):
+            elif not self.addresses.is_host(ip.source):
                 counters.ip_in_addr_errors += 1
                 self.env.drop("bad-source", now)  # RFC 9293 MUST-63
             elif ip.options_source_route:
@@ -172,7 +163,7 @@ class Stack:
 
         Raises ``AddressError``, or ``AddressInUseError`` when another listener has the port.
         """
-        packed = None if address is None else self._own_address(address)
+        packed = None if address is None else self.addresses.check_own(address)
         if port == 0:
             port = self._ports.choose(b"listen", lambda candidate: (packed, candidate) not in self._listeners)
         if not 1 <= port <= 65535:
@@ -195,13 +186,13 @@ class Stack:
         ``local`` (address, port): port 0 chooses one; ``config``: instead of the stack's.
         Raises ``AddressError``, ``AddressInUseError`` and ``InsufficientResourcesError``.
         """
-        remote_packed = _packed(remote[0])
+        remote_packed = packed_address(remote[0])
         if not 1 <= remote[1] <= 65535:
             raise AddressError(f"port {remote[1]} is not between 1 and 65535")
-        if not self._is_host(remote_packed):
+        if not self.addresses.is_host(remote_packed):
             raise AddressError(f"{remote[0]} is not the address of a host")
         self._check_room()
-        local_packed = self._local_for(remote_packed) if local is None else self._own_address(local[0])
+        local_packed = self.addresses.towards(remote_packed) if local is None else self.addresses.check_own(local[0])
         if len(local_packed) != len(remote_packed):
             raise AddressError(f"{remote[0]} is of another family than the local address")
         port = local[1] if local else 0
@@ -231,44 +222,7 @@ class Stack:
 
     def statistics(self) -> StackStatistics:
         """Totals since the stack was made."""
-        counters = self.env.counters
-        return StackStatistics(
-            tcp_active_opens=counters.active_opens,
-            tcp_passive_opens=counters.passive_opens,
-            tcp_attempt_fails=counters.attempt_fails,
-            tcp_estab_resets=counters.estab_resets,
-            tcp_curr_estab=counters.curr_estab,
-            tcp_in_segs=counters.in_segs,
-            tcp_out_segs=counters.out_segs,
-            tcp_retrans_segs=counters.retrans_segs,
-            tcp_in_errs=counters.in_errs,
-            tcp_out_rsts=counters.out_rsts,
-            tcp_listen_overflows=counters.listen_overflows,
-            tcp_listen_drops=counters.listen_drops,
-            tcp_connections=len(self._connections),
-            ip_in_receives=counters.ip_in_receives,
-            ip_out_requests=counters.ip_out_requests,
-            ip_in_hdr_errors=counters.ip_in_hdr_errors,
-            ip_in_addr_errors=counters.ip_in_addr_errors,
-            ip_in_unknown_protos=counters.ip_in_unknown_protos,
-            ip_reassembled=counters.ip_reassembled,
-            ip_reassembly_fails=counters.ip_reassembly_fails,
-            icmp_in_msgs=counters.icmp_in_msgs,
-            icmp_out_msgs=counters.icmp_out_msgs,
-            icmp_in_errors=counters.icmp_in_errors,
-            icmp_soft_errors=counters.icmp_soft_errors,
-            icmp_hard_errors=counters.icmp_hard_errors,
-            path_mtu_reductions=counters.path_mtu_reductions,
-            path_mtu_entries=len(self.env.path_mtus),
-            path_mtu_evictions=self.env.path_mtus.evicted,
-            mtu_black_holes=counters.mtu_black_holes,
-            mtu_probes_out=counters.mtu_probes_out,
-            mtu_probes_lost=counters.mtu_probes_lost,
-            rate_limited=counters.rate_limited,
-            receive_grown=self.env.receive_grown,
-            receive_memory_limited=counters.receive_memory_limited,
-            drops=dict(counters.drops),
-        )
+        return statistics.of(self.env, len(self._connections))
 
     def forget_listener(self, listener: Listener) -> None:
         """For ``Listener.close``."""
@@ -423,7 +377,7 @@ class Stack:
         fresh_iss, ts_offset = initial_numbers(self.env, local, local_port, remote, remote_port, now)
         self._connections[key] = connection = Connection(
             self.env,
-            (self._own[local], local_port),
+            (self.addresses.own[local], local_port),
             (str(ipaddress.ip_address(remote)), remote_port),
             local,
             remote,
@@ -470,33 +424,3 @@ class Stack:
     def _check_room(self) -> None:
         if len(self._connections) >= self.config.max_connections:
             raise InsufficientResourcesError(f"{self.config.max_connections} connections are open already")
-
-    def _is_host(self, packed: bytes) -> bool:
-        """Whether one host can have this address: not unspecified, multicast or broadcast."""
-        if len(packed) == 4:
-            return 0 < packed[0] < 224 and packed not in self._broadcasts
-        return packed[0] != 0xFF and any(packed)
-
-    def _own_address(self, address: str) -> bytes:
-        packed = _packed(address)
-        if packed not in self._own:
-            raise AddressError(f"{address} is not an address of this stack")
-        return packed
-
-    def _local_for(self, remote: bytes) -> bytes:
-        """The address of ours on the remote's network, else the first of its family."""
-        family = [interface for interface in self.addresses if len(interface.ip.packed) == len(remote)]
-        target = ipaddress.ip_address(remote)
-        for interface in family:
-            if target in interface.network:
-                return interface.ip.packed
-        if not family:
-            raise AddressError(f"no address of this stack can reach {target}")
-        return family[0].ip.packed
-
-
-def _packed(address: str) -> bytes:
-    try:
-        return ipaddress.ip_address(address).packed
-    except ValueError as error:
-        raise AddressError(str(error)) from error
