@@ -211,8 +211,17 @@ def test_configuration_refuses_impossible_values(change: dict[str, Any]) -> None
 
 def test_identifications_do_not_repeat_soon() -> None:
     env = environment()
-    first = env.next_identification(10)
-    assert env.next_identification(1) == (first + 10) & 0xFFFF
+    first = env.next_identification(b"abcd", 10)
+    assert env.next_identification(b"abcd", 1) == (first + 10) & 0xFFFF
+
+
+def test_identifications_tell_nothing_of_what_others_are_sent() -> None:
+    env = environment()
+    first = env.next_identification(b"abcd", 1)
+    others = [bytes((192, 0, 2, last)) for last in range(256)]
+    for other in others:
+        env.next_identification(other, 100)
+    assert (env.next_identification(b"abcd", 1) - first) & 0xFFFF < 100 * len(others) / 10
 
 
 # Ports (RFC 6056) and initial sequence numbers (RFC 6528)

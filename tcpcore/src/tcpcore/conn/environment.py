@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from zlib import crc32
 
 from tcpcore.config import Config, LinkCapabilities
 from tcpcore.conn.mtucache import PathMtus
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from tcpcore.timing import Timer
     from tcpcore.wire.packet import Packet
     from tcpcore.wire.tcp import Segment
+
+IDENTIFICATIONS: Final = 256
+"""Counters of IPv4 identifications."""
 
 
 class Observer:
@@ -91,8 +95,8 @@ class Environment:
     """Shared by all connections of one stack."""
 
     __slots__ = (
-        "capabilities", "challenge_limit", "config", "counters", "identification", "observer", "outbox", "path_mtus",
-        "pending", "ready", "receive_grown", "reply_limit", "rng", "secret",
+        "_identification_salt", "_identifications", "capabilities", "challenge_limit", "config", "counters", "observer",
+        "outbox", "path_mtus", "pending", "ready", "receive_grown", "reply_limit", "rng", "secret",
     )  # fmt: skip
 
     def __init__(self, config: Config, capabilities: LinkCapabilities, rng: random.Random, secret: bytes) -> None:
@@ -104,7 +108,8 @@ class Environment:
         self.observer: Observer | None = None
         self.challenge_limit = RateLimit(config.challenge_ack_rate)
         self.reply_limit = RateLimit(config.icmp_rate)
-        self.identification = rng.getrandbits(16)
+        self._identifications = [rng.getrandbits(16) for _ in range(IDENTIFICATIONS)]
+        self._identification_salt = rng.getrandbits(32)
         self.path_mtus = PathMtus(config.max_path_mtus, config.path_mtu_lifetime)
         self.receive_grown = 0
         """Bytes that auto-tuning added to all receive buffers."""
@@ -129,8 +134,13 @@ class Environment:
         ends = source + destination + ports[0].to_bytes(2, "big") + ports[1].to_bytes(2, "big")
         return self.keyed_hash(b"flow-label" + ends, 3) & 0xFFFFF
 
-    def next_identification(self, count: int) -> int:
-        """The first of ``count`` fresh IPv4 identifications (RFC 6864)."""
-        first = self.identification
-        self.identification = (first + count) & 0xFFFF
+    def next_identification(self, destination: bytes, count: int) -> int:
+        """The first of ``count`` fresh IPv4 identifications for ``destination`` (RFC 6864).
+
+        Destinations count apart, as far as the table goes: with one counter for all of them, anybody could tell
+        from ours how much we send to others.
+        """
+        index = crc32(destination, self._identification_salt) & len(self._identifications) - 1
+        first = self._identifications[index]
+        self._identifications[index] = (first + count) & 0xFFFF
         return first

@@ -28,7 +28,7 @@ def ip_header(
         config = env.config
     ttl, traffic_class = config.ttl, config.traffic_class | ecn
     if len(source) == 4:
-        identification = env.next_identification(count)
+        identification = env.next_identification(destination, count)
         return build_ipv4_header(source, destination, protocol, length, identification, ttl, traffic_class)
     return build_ipv6_header(source, destination, protocol, length, ttl, traffic_class, flow_label)
 
