@@ -124,3 +124,10 @@ def test_receive_queue_does_not_copy_large_chunks() -> None:
     queue.append(data)
     queue.append(b"x")
     assert queue.take(1 << 20) is data
+
+
+def test_small_pieces_beyond_a_gap_are_joined_up_to_a_page() -> None:
+    beyond = OutOfOrder()
+    for number in range(10):
+        beyond.insert(100 + 1000 * number, bytes(1000))
+    assert [len(piece) for piece in beyond.take(100)] == [4000, 4000, 2000]

@@ -93,10 +93,23 @@ def test_cubic_gives_way_when_the_window_shrinks_twice() -> None:
     flow = Flow(cubic_at(1000), 0.1)
     flow.lose()
     flow.lose()
-    k = ((700 * (1 + BETA) / 2 - 490) / C) ** (1 / 3)
-    while flow.now < k:
-        flow.round()
-    assert flow.control.cwnd / MSS == pytest.approx(700 * (1 + BETA) / 2, rel=0.02)
+    w_max = 700 * (1 + BETA) / 2
+    k = ((w_max - 490) / C) ** (1 / 3)
+    for share in (0.5, 1.0):  # half-way most of it is made up for
+        while flow.now < share * k:
+            flow.round()
+        assert flow.control.cwnd / MSS == pytest.approx(w_max - C * ((1 - share) * k) ** 3, rel=0.01)
+
+
+def test_cubic_aims_at_the_window_of_a_round_trip_ahead() -> None:
+    """Section 4.2: the target is W_cubic(t + RTT); an ACK brings cwnd nearer by its share of the window."""
+    control, rtt = cubic_at(1000), rtt_of(2.0)
+    control.on_loss(1000 * MSS, now=0.0)
+    control.cwnd = 700 * MSS
+    control.on_ack(1, 700 * MSS, una=0, nxt=0, rtt=rtt, now=1.0)
+    control.on_ack(70 * MSS, 700 * MSS, una=0, nxt=0, rtt=rtt, now=2.0)
+    target = C * (1.0 + 2.0 - (300 / C) ** (1 / 3)) ** 3 + 1000
+    assert control.cwnd / MSS == pytest.approx(700 + (target - 700) / 10, abs=0.01)
 
 
 def test_time_without_use_does_not_count_for_cubic() -> None:
@@ -109,6 +122,8 @@ def test_time_without_use_does_not_count_for_cubic() -> None:
         flow.now += 0.1
         flow.control.on_ack(MSS, MSS, una=0, nxt=0, rtt=flow.rtt, now=flow.now)
     assert flow.control.cwnd == before
+    flow.round()
+    assert flow.control.cwnd < before + 3 * MSS  # ten seconds would make it half as large again
 
 
 def test_timeout_leaves_cubic_one_segment() -> None:
@@ -117,6 +132,61 @@ def test_timeout_leaves_cubic_one_segment() -> None:
     assert (control.cwnd, control.ssthresh) == (MSS, 70 * MSS)
     control.on_rto(MSS, first=False, now=1.0)
     assert control.ssthresh == 70 * MSS
+
+
+@pytest.mark.parametrize(("name", "after_loss", "after_mark"), [("cubic", 70, 85), ("reno", 50, 80)])
+def test_mark_costs_less_than_a_loss(name: str, after_loss: int, after_mark: int) -> None:
+    """RFC 8511 section 3: a queue that marks is short."""
+    lost, marked = congestion.create(name, MSS, 100), congestion.create(name, MSS, 100)
+    lost.on_loss(100 * MSS, now=0.0)
+    marked.on_ecn(100 * MSS, now=0.0)
+    assert (lost.ssthresh, marked.ssthresh) == (after_loss * MSS, after_mark * MSS)
+
+
+@pytest.mark.parametrize("name", ["cubic", "reno"])
+def test_two_segments_are_the_least(name: str) -> None:
+    control = congestion.create(name, MSS, 10)
+    for event in (control.on_loss, control.on_ecn):
+        event(MSS, now=0.0)
+        assert control.ssthresh == 2 * MSS
+
+
+def test_cubic_grows_by_half_a_window_in_a_round_trip_at_most() -> None:
+    """Section 4.2: the target is 1.5 windows, however long the last loss is past."""
+    control = cubic_at(10)
+    control.on_loss(1000 * MSS, now=0.0)
+    control.cwnd = 10 * MSS
+    control.ssthresh = 10 * MSS
+    rtt = rtt_of(0.1)
+    control.on_ack(MSS, 10 * MSS, una=0, nxt=0, rtt=rtt, now=0.0)
+    before = control.cwnd
+    control.on_ack(before, before, una=0, nxt=0, rtt=rtt, now=60.0)
+    assert control.cwnd == pytest.approx(1.5 * before, abs=MSS / 10)
+
+
+def test_slow_start_after_a_loss_does_without_hystart() -> None:
+    """RFC 9406 section 4.3: only the first slow start is one of unknown length."""
+    control, una = cubic_at(10), 0
+    control.on_rto(100 * MSS, first=True, now=0.0)
+    for seconds in (0.1, 0.1, 0.2, 0.2, 0.2):
+        before = control.cwnd
+        for _ in range(N_RTT_SAMPLE):
+            una += before // N_RTT_SAMPLE
+            control.on_ack(before // N_RTT_SAMPLE, before, una=una, nxt=una + before, rtt=rtt_of(seconds), now=0.0)
+        assert control.cwnd == 2 * before
+
+
+def test_cubic_grows_from_its_own_window_after_a_timeout() -> None:
+    """Section 4.8: K is 0, and W_max what congestion avoidance begins with."""
+    flow = Flow(cubic_at(1000), 0.1)
+    flow.lose()
+    flow.round()
+    flow.control.on_rto(700 * MSS, first=True, now=flow.now)
+    flow.control.cwnd = first = flow.control.ssthresh or 0
+    began = flow.now
+    for _ in range(60):
+        flow.round()
+    assert flow.control.cwnd / MSS == pytest.approx(first / MSS + C * (flow.now - began) ** 3, rel=0.05)
 
 
 @pytest.mark.parametrize("name", ["cubic", "reno"])
@@ -155,6 +225,10 @@ def test_growing_round_trip_leads_to_conservative_slow_start_and_then_ends_it() 
 
 def test_growth_below_the_threshold_is_noise() -> None:
     assert feed(HyStart(), [0.1, 0.112] * 10)[1] is None
+
+
+def test_growth_of_just_the_threshold_counts() -> None:
+    assert feed(HyStart(), [0.125] + [0.125 + 0.125 / 8] * 10)[1] is not None
 
 
 def test_round_trip_that_falls_again_resumes_slow_start() -> None:

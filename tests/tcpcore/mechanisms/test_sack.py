@@ -125,6 +125,7 @@ class Model:
         assert (self.board.sacked, self.board.lost) == (states.count(SACKED), states.count(LOST))
         blocks = self.board.blocks()
         assert sum(right - left for left, right in blocks) == self.board.sacked
+        assert self.board._islands == len(blocks)
         assert all(self.octets[seq].state == SACKED for left, right in blocks for seq in range(left, right))
         assert all(one[1] < other[0] for one, other in itertools.pairwise(blocks))
 
@@ -184,3 +185,48 @@ def test_peer_cannot_cut_the_space_without_end() -> None:
     for left in range(1, 8 * MAX_ISLANDS, 2):
         board.sack(left, left + 1, Delivery())
     assert len(board) <= 2 * MAX_ISLANDS + 1
+
+
+def test_retransmissions_are_forgotten_without_a_look_for_losses() -> None:
+    """Without SACK nobody asks ``detect``; a transfer whose window is never empty must not collect them."""
+    board = Scoreboard(0)
+    for number in range(1000):
+        board.sent(number * 100, number * 100 + 200, float(number))
+        if number:
+            board.lose(number * 100, number * 100 + 100)
+            board.resent(number * 100, number * 100 + 100, number + 0.5)
+            board.acknowledge(number * 100 + 100, Delivery())
+    assert board._again is not None
+    assert len(board._again) <= 1
+    assert len(board._ranges) < 300  # nor what they were for
+
+
+def test_what_left_again_is_not_of_the_range_of_what_leaves_for_the_first_time() -> None:
+    board, delivery = Scoreboard(0), Delivery()
+    board.sent(0, 100, 1.0)
+    board.resent(0, 100, 2.0)
+    board.sent(100, 200, 2.0)
+    board.sack(100, 200, delivery)
+    assert (delivery.first, delivery.again) == ((2.0, 200), None)
+
+
+def test_of_what_left_again_at_one_moment_the_lower_number_counts_as_earlier() -> None:
+    board = Scoreboard(0)
+    board.sent(0, 300, 1.0)
+    board.lose(0, 200)
+    board.resent(100, 200, 2.0)
+    board.resent(0, 100, 2.0)
+    assert board.detect(2.0, 100, 0.0, 3.0) is None
+    assert board.next_lost(1000) == (0, 100)
+
+
+def test_what_left_a_third_time_is_not_lost_with_the_second() -> None:
+    board = Scoreboard(0)
+    board.sent(0, 300, 1.0)
+    board.lose(0, 300)
+    board.resent(0, 300, 2.0)
+    board.lose(100, 200)
+    board.resent(100, 200, 3.0)
+    assert board.detect(2.5, 300, 0.0, 4.0) is None
+    assert board.lost == 200
+    assert board.next_lost(1000) == (0, 100)

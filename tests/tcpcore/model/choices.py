@@ -15,6 +15,9 @@ PATIENT = Config(msl=1.0, min_rto=0.25, retries=200, syn_retries=200, syn_ack_re
 configs = st.builds(
     lambda **chosen: replace(PATIENT, **chosen),
     timestamps=st.booleans(),
+    sack=st.sampled_from([True, True, False]),
+    ecn=st.sampled_from(["on", "passive", "off"]),
+    congestion_control=st.sampled_from(["cubic", "reno"]),
     window_scaling=st.booleans(),
     nodelay=st.booleans(),
     delayed_ack=st.sampled_from([0.0, 0.04]),

@@ -6,6 +6,7 @@ from dataclasses import fields
 from math import inf
 
 from tcpcore import Connection, Observer, Stack, State
+from tcpcore.conn.sack import LOST, SACKED
 from tcpcore.conn.state import OPENING
 from tcpcore.conn.tcb import Tcb
 from tcpcore.seqnum import unwrap
@@ -47,6 +48,8 @@ class Track:
         self.edge = max(self.edge, tcb.snd_una + tcb.snd_wnd)
         check_send_sequence(tcb, self.edge)
         if tcb.state in SYNCHRONISED:
+            check_scoreboard(tcb)
+        if tcb.state in SYNCHRONISED:
             for name in NUMBERS:
                 assert getattr(tcb, name) >= self.numbers.get(name, 0), f"{name} moved back"
                 self.numbers[name] = getattr(tcb, name)
@@ -79,6 +82,25 @@ def check_send_sequence(tcb: Tcb, edge: int) -> None:
         return
     assert tcb.snd_nxt <= max(tcb.send_buffer.end, tcb.iss + 1) + (tcb.fin_seq is not None)
     assert tcb.snd_nxt <= max(edge, tcb.iss + 1) + (tcb.fin_seq is not None)
+
+
+def check_scoreboard(tcb: Tcb) -> None:
+    """It has every octet in flight, once."""
+    board = tcb.scoreboard
+    assert (board is None) == (tcb.in_flight == 0)
+    if board is None:
+        assert tcb.pipe == 0
+        return
+    ranges = board._ranges[board._head :]
+    assert [each.start for each in ranges] == [tcb.snd_una, *(each.end for each in ranges[:-1])]
+    assert ranges[-1].end == tcb.snd_nxt
+    assert all(each.start < each.end for each in ranges)
+    assert board.sacked == sum(each.end - each.start for each in ranges if each.state == SACKED)
+    assert board.lost == sum(each.end - each.start for each in ranges if each.state == LOST)
+    assert board._islands == len(board.blocks())
+    assert tcb.sack_ok or not board.sacked
+    assert tcb.recovery is None or tcb.snd_una < tcb.recovery.point <= tcb.snd_nxt
+    assert tcb.tlp_end is None or tcb.tlp_end <= tcb.snd_nxt
 
 
 def check_timers(tcb: Tcb) -> None:

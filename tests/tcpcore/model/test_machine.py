@@ -19,11 +19,12 @@ from tcpcore.conn import calls
 from tcpcore.conn.state import OPENING
 from tcpcore.conn.tcb import Ready
 from tcpcore.errors import AddressInUseError, TCPError
+from tcpcore.path import _congestion_experienced
 from tcpcore.testing import Pair
 from tcpcore.wire import icmp
 from tcpcore.wire.ip import parse_untrusted as parse_ip
 from tcpcore.wire.ippacket import TCP
-from tcpcore.wire.tcp import ACK, FIN, RST, SYN, URG
+from tcpcore.wire.tcp import ACK, CWR, ECE, FIN, RST, SYN, URG
 from tests.tcpcore.model import forgery
 from tests.tcpcore.model.choices import ENDING, OPTIONS, configs
 from tests.tcpcore.model.invariants import SYNCHRONISED, StackCheck
@@ -227,6 +228,15 @@ class Machine(RuleBasedStateMachine):
         del self.wire[first : first + count]
 
     @precondition(lambda self: self.wire)
+    @rule(at=index, count=st.integers(1, 5))
+    def mark(self, at: int, count: int) -> None:
+        """A router is about to be congested."""
+        first = at % len(self.wire)
+        self.wire[first : first + count] = [
+            (_congestion_experienced(packet), side) for packet, side in self.wire[first : first + count]
+        ]
+
+    @precondition(lambda self: self.wire)
     @rule(largest=st.sampled_from([300, 576, 1300]), told=st.booleans())
     def narrow_path(self, largest: int, told: bool) -> None:
         """Larger packets vanish; maybe a router tells."""
@@ -311,6 +321,23 @@ class Machine(RuleBasedStateMachine):
         before = user.progress()
         self.pass_on(forgery.segment(user.connection, seq, ack, flags, data), user.side)
         assert user.progress() == before
+
+    @precondition(lambda self: self.users)
+    @rule(
+        at=index,
+        flags=st.sampled_from([0, 0, 0, ECE, CWR]),
+        window=st.sampled_from([1.0, 1.0, 1.0, 0.3, 0.0]),
+        ago=st.integers(-10, 3000),
+        edges=st.lists(st.tuples(st.integers(-3000, 30_000), st.integers(-3000, 30_000)), max_size=3),
+    )
+    def lie(self, at: int, flags: int, window: float, ago: int, edges: list[tuple[int, int]]) -> None:
+        """Reports of what did not happen may cost time, but nothing of the stream."""
+        user = self.users[at % len(self.users)]
+        tcb = user.connection
+        if tcb.state in SYNCHRONISED:
+            blocks = [(tcb.snd_una + left, tcb.snd_una + right) for left, right in edges]
+            echo = tcb.timestamp_clock(self.pair.now) - ago
+            self.pass_on(forgery.lie(tcb, flags, int(window * tcb.snd_wnd), echo, blocks), user.side)
 
     # Time
 

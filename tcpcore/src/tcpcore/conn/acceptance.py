@@ -8,7 +8,7 @@ from tcpcore.conn import sackreport
 from tcpcore.conn.state import SYN_RECEIVED, TIME_WAIT
 from tcpcore.conn.tcb import Tcb
 from tcpcore.timing import Timer
-from tcpcore.wire.tcp import ACK, FIN, RST, SYN, Segment
+from tcpcore.wire.tcp import ACK, ECE, FIN, RST, SYN, Segment
 
 TS_RECENT_LIFETIME: Final = 24 * 86400.0
 """PAWS does not trust an older TS.Recent (RFC 7323 section 5.5)."""
@@ -59,6 +59,8 @@ def _unacceptable(tcb: Tcb, seg: Segment, now: float) -> None:
     tcb.segments_duplicate += 1
     if tcb.state is SYN_RECEIVED and seg.flags & (SYN | ACK) == SYN and seg.seq == tcb.irs:
         tcb.syn_due = True  # our SYN,ACK got lost
+        if not seg.flags & ECE:
+            tcb.ecn = None  # the peer takes its offer back (RFC 3168 section 6.1.1.1)
     elif tcb.state is TIME_WAIT and seg.flags & FIN and seg.seq + seg.length == tcb.rcv_nxt:
         tcb.ack_now = True  # the peer's FIN again: "Acknowledge it, and restart the 2 MSL timeout"
         tcb.timers.set(Timer.TIME_WAIT, now, 2 * tcb.config.msl)

@@ -48,11 +48,14 @@ def duplicate(tcb: Tcb, seg: Segment, now: float) -> None:
 
 
 def is_duplicate(tcb: Tcb, seg: Segment) -> bool:
-    """The five clauses of RFC 5681 section 2; with SACK, an ACK that reports something (RFC 6675 section 2)."""
-    if tcb.sack_ok:
+    """The five clauses of RFC 5681 section 2; with SACK, an ACK that reports something (RFC 6675 section 2).
+
+    A peer without DSACK tells by a plain one that a tail loss probe was not needed (RFC 8985 section 7.4.2).
+    """
+    if tcb.sack_ok and (seg.sack or seg.ack != tcb.tlp_end):
         return bool(seg.sack)
     return (
-        tcb.in_flight > 0
+        (tcb.in_flight > 0 or tcb.sack_ok)
         and not seg.payload
         and not seg.flags & (SYN | FIN)
         and seg.wnd << (tcb.snd_wscale or 0) == tcb.snd_wnd

@@ -212,7 +212,7 @@ def _fourth_check_syn(tcb: Tcb, seg: Segment, now: float) -> bool:
 def _fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
     if not seg.flags & ACK:
         return False
-    ack = seg.ack
+    ack, una = seg.ack, tcb.snd_una
     # RFC 5961 section 5: an ACK of something very old is a blind guess
     if ack > tcb.snd_nxt or ack < tcb.snd_una - tcb.max_snd_wnd:
         if tcb.out_probe and ack == tcb.snd_nxt + 1:
@@ -231,7 +231,7 @@ def _fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
     elif ack == tcb.snd_una and acknowledgement.is_duplicate(tcb, seg):
         acknowledgement.duplicate(tcb, seg, now)
     if tcb.ecn is not None and seg.flags & ECE and not seg.flags & SYN:
-        ecn.echo_arrived(tcb, tcb.ecn, tcb.in_flight, now)
+        ecn.echo_arrived(tcb, tcb.ecn, tcb.snd_nxt - una, now)
     if ack >= tcb.snd_una:
         acknowledgement.update_send_window(tcb, seg, now)
     return _acknowledges_fin(tcb, now)
@@ -272,6 +272,8 @@ def _syn_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
         tcb.scoreboard = None
     if tcb.syn_retransmitted and tcb.rtt.srtt is None:
         tcb.rtt.restart(max(tcb.config.initial_rto, 3.0))  # RFC 6298 section 5.7
+    if tcb.retransmissions > 1:
+        tcb.congestion.cwnd = tcb.mss  # RFC 5681 section 3.1; one loss alone proves nothing (RFC 6928 section 2)
     tcb.soft_error = None
     tcb.snd_una = max(tcb.snd_una, tcb.iss + 1)
     tcb.send_buffer.start = tcb.snd_una

@@ -177,6 +177,7 @@ def set_option(tcb: Tcb, name: str, value: Any, now: float) -> None:
         tcb.flush_to = tcb.send_buffer.end
     elif name == "congestion_control":
         tcb.congestion = congestion.replacement(tcb.congestion, value)
+        tcb.undo = None  # that would bring the old one back
     elif "user_timeout" in name:
         usertimeout.changed(tcb, now)
     elif name == "mtu_probing":

@@ -33,6 +33,11 @@ class ECN:
         self.cwr_due = False
         self.recover = una
 
+    def reduced(self, nxt: int) -> None:
+        """The window is smaller, for whatever reason (section 6.1.2): echoes of data before ``nxt`` ask for no more."""
+        self.recover = nxt
+        self.cwr_due = True
+
 
 def offer(tcb: Tcb) -> int:
     """Flags of our SYN; one that got lost may have been dropped for them (section 6.1.1.1)."""
@@ -42,10 +47,10 @@ def offer(tcb: Tcb) -> int:
 def agree(tcb: Tcb, syn: Segment) -> None:
     """The peer's SYN, or SYN,ACK, has come."""
     if syn.flags & ACK:
-        agreed = syn.flags & SETUP == ECE and tcb.config.ecn == "on" and not tcb.syn_retransmitted
+        agreed = syn.flags & SETUP == ECE and tcb.config.ecn == "on"
     else:
         agreed = syn.flags & SETUP == SETUP and tcb.config.ecn != "off"
-    tcb.ecn = ECN(tcb.iss) if agreed else None
+    tcb.ecn = ECN(tcb.iss) if agreed and not tcb.syn_retransmitted else None
 
 
 def text_arrived(tcb: Tcb, ecn: ECN, seg: Segment) -> None:
@@ -61,14 +66,14 @@ def text_arrived(tcb: Tcb, ecn: ECN, seg: Segment) -> None:
 
 
 def echo_arrived(tcb: Tcb, ecn: ECN, flight: int, now: float) -> None:
-    """Section 6.1.2: an ACK with ECE; reduce once for a window of data."""
+    """Section 6.1.2: an ACK with ECE, before which ``flight`` was outstanding; reduce once for a window of data."""
     if tcb.snd_una <= ecn.recover or tcb.recovery is not None:
         return
     congestion = tcb.congestion
-    congestion.on_ecn(flight, now=now)
+    congestion.on_ecn(min(flight, congestion.cwnd), now=now)
     congestion.cwnd = max(congestion.ssthresh or 0, tcb.mss)
-    ecn.recover = tcb.snd_nxt
-    ecn.cwr_due = True
+    ecn.reduced(tcb.snd_nxt)
+    tcb.undo = None  # what it would go back to is more than this path takes
     tell(tcb, "ecn", now)
 
 

@@ -123,7 +123,10 @@ class OutOfOrder:
     def report(self) -> list[tuple[int, int]]:
         """At most four blocks for SACK, the one that grew last first (RFC 2018 section 4)."""
         self._unreported = 0
-        return [(block.left, block.right) for block in self._recent]
+        blocks = self._recent
+        if len(blocks) < min(len(self._blocks), REPORTED):  # the ACKs that told of the others may be lost
+            blocks = [*blocks, *(block for block in self._blocks[: 2 * REPORTED] if block not in blocks)][:REPORTED]
+        return [(block.left, block.right) for block in blocks]
 
     def around(self, seq: int) -> tuple[int, int] | None:
         """The block with ``seq``, as (left, right); ``None``: there is none."""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tcpcore.conn import ecn, mtuprobe, sackreport, spurious, tlp, usertimeout, window
+from tcpcore.conn.congestion.base import initial_window
 from tcpcore.conn.packets import emit, segment_options, syn_options
 from tcpcore.conn.sack import Scoreboard
 from tcpcore.conn.state import CLOSED, LISTEN, OPENING, SYN_SENT, TIME_WAIT
@@ -100,10 +101,11 @@ def _resend(tcb: Tcb, board: Scoreboard, seq: int, length: int, now: float) -> N
         flags |= FIN
         end += 1
     board.resent(seq, end, now)
-    spurious.resent(tcb, end - seq, now)
+    spurious.resent(tcb, seq, end, now)
     _count_sent(tcb, end - seq)
     tcb.segments_retransmitted += 1
     tcb.bytes_retransmitted += length
+    tcb.last_data_out = now
     tcb.env.counters.retrans_segs += 1
     _send_segment(tcb, seq, flags, length, now)
 
@@ -120,7 +122,7 @@ def _send_new(tcb: Tcb, now: float) -> None:
     if board is not None and board.lost:
         return
     if not tcb.in_flight and tcb.last_data_out is not None and now - tcb.last_data_out > tcb.rtt.rto:
-        tcb.congestion.on_idle(tcb.config.initial_window_segments * tcb.mss)
+        tcb.congestion.on_idle(initial_window(tcb.mss, tcb.config.initial_window_segments))
     limit = _largest_segment(tcb)
     while (unsent := tcb.send_buffer.end - tcb.snd_nxt) > 0:
         if tcb.mtu_search is not None and (length := mtuprobe.due(tcb)):

@@ -95,6 +95,7 @@ def on_timeout(tcb: Tcb, now: float) -> None:
     if first and tcb.recovery is None:
         spurious.begin(tcb, by_timeout=True)
     tcb.congestion.on_rto(min(tcb.in_flight, tcb.congestion.cwnd), first=first, now=now)
+    _note_reduction(tcb)
     tcb.retransmissions += 1
     tcb.rtt.back_off()
     tcb.dup_acks = 0
@@ -124,6 +125,8 @@ def tell(tcb: Tcb, event: str, now: float) -> None:
 def _is_duplicate_report(tcb: Tcb, seg: Segment) -> bool:
     """Whether the first block is a DSACK: below SEG.ACK, or inside the second (RFC 2883 section 4)."""
     left, right = seg.sack[0]
+    if not tcb.iss < left < right <= tcb.snd_nxt:
+        return False
     if right <= seg.ack:
         return True
     return len(seg.sack) > 1 and seg.sack[1][0] <= left and right <= seg.sack[1][1]
@@ -189,6 +192,8 @@ def _enter(tcb: Tcb, delivery: Delivery, now: float) -> None:
     sacked = tcb.scoreboard.sacked if tcb.scoreboard is not None else 0
     prr = ProportionalRateReduction(tcb.in_flight - sacked + delivery.bytes)
     tcb.recovery = Recovery(tcb.snd_nxt, prr)
+    tcb.tlp_end = None  # a probe that found this loss does not tell of another
+    _note_reduction(tcb)
     _reduce(tcb, prr, delivery, safe=False)
     tell(tcb, "fast-retransmit", now)
 
@@ -205,7 +210,14 @@ def _reduce_once(tcb: Tcb, flight: int, now: float) -> None:
     congestion = tcb.congestion
     congestion.on_loss(min(flight, congestion.cwnd), now=now)
     congestion.cwnd = congestion.ssthresh or congestion.cwnd
+    tcb.undo = None
+    _note_reduction(tcb)
     tell(tcb, "tail-loss", now)
+
+
+def _note_reduction(tcb: Tcb) -> None:
+    if tcb.ecn is not None:
+        tcb.ecn.reduced(tcb.snd_nxt)
 
 
 def _leave(tcb: Tcb, recovery: Recovery, now: float) -> None:
@@ -215,4 +227,6 @@ def _leave(tcb: Tcb, recovery: Recovery, now: float) -> None:
         tcb.rack.recovered()
     tcb.recovery = None
     tcb.dup_acks = 0
+    if tcb.scoreboard:
+        tlp.arm(tcb, now)  # nobody watched the end of what left meanwhile
     tell(tcb, "recovered", now)

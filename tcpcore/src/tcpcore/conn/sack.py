@@ -136,6 +136,8 @@ class Scoreboard:
                 self.sacked -= ack - piece.start
             piece.start = ack
         self._forget(head)
+        while self._again and self._again[0][2] <= ack:
+            self._again.popleft()
 
     def sack(self, left: int, right: int, delivery: Delivery) -> None:
         """The peer holds ``left`` to ``right``, which lie between SND.UNA and SND.NXT."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 
+from tcpcore.conn import tlp
 from tcpcore.conn.congestion.base import CongestionControl
 from tcpcore.conn.sack import Delivery
 from tcpcore.conn.tcb import Tcb
@@ -18,16 +19,17 @@ from tcpcore.wire.tcp import Segment
 class Undo:
     """``congestion`` as it was before a loss that may be none.
 
-    ``octets`` were sent again since, less those reported as duplicates; ``None``: none yet. ``tsval``: timestamp of the
-    first of them, as on the wire.
+    ``octets`` were sent again since, less those reported as duplicates; ``None``: none yet. ``start`` and ``end``: they
+    lie between. ``tsval``: timestamp of the first of them, as on the wire.
     """
 
-    __slots__ = ("by_timeout", "congestion", "octets", "tsval")
+    __slots__ = ("by_timeout", "congestion", "end", "octets", "start", "tsval")
 
     def __init__(self, congestion: CongestionControl, *, by_timeout: bool) -> None:
         self.congestion = congestion
         self.by_timeout = by_timeout
         self.octets: int | None = None
+        self.start = self.end = 0
         self.tsval = 0
 
 
@@ -36,13 +38,16 @@ def begin(tcb: Tcb, *, by_timeout: bool) -> None:
     tcb.undo = Undo(copy.copy(tcb.congestion), by_timeout=by_timeout)
 
 
-def resent(tcb: Tcb, octets: int, now: float) -> None:
-    """Something is sent again."""
-    if tcb.undo is None:
+def resent(tcb: Tcb, start: int, end: int, now: float) -> None:
+    """``start`` to ``end`` is sent again."""
+    spoiled = tcb.undo
+    if spoiled is None:
         return
-    if tcb.undo.octets is None:
-        tcb.undo.octets, tcb.undo.tsval = 0, tcb.timestamp_clock(now)
-    tcb.undo.octets += octets
+    if spoiled.octets is None:
+        spoiled.octets, spoiled.tsval = 0, tcb.timestamp_clock(now)
+        spoiled.start = spoiled.end = start
+    spoiled.octets += end - start
+    spoiled.start, spoiled.end = min(spoiled.start, start), max(spoiled.end, end)
 
 
 def duplicate_reported(tcb: Tcb, block: tuple[int, int], now: float) -> None:
@@ -50,16 +55,20 @@ def duplicate_reported(tcb: Tcb, block: tuple[int, int], now: float) -> None:
     tcb.dsacks_in += 1
     if tcb.rack is not None:
         tcb.rack.duplicate_reported(tcb.snd_una, tcb.snd_nxt)
-    if tcb.undo is not None and tcb.undo.octets is not None:
-        tcb.undo.octets -= block[1] - block[0]
-        if tcb.undo.octets <= 0:
+    spoiled = tcb.undo
+    if spoiled is None or spoiled.octets is None:
+        return
+    again = min(block[1], spoiled.end) - max(block[0], spoiled.start)  # the network makes duplicates too (RFC 3708)
+    if again > 0:
+        spoiled.octets -= again
+        if spoiled.octets <= 0:
             undo(tcb, now)
 
 
 def is_detected(tcb: Tcb, seg: Segment, delivery: Delivery, acked: int) -> bool:
     """Whether an ACK proves that the first copy of what was sent again had arrived."""
     spoiled = tcb.undo
-    if spoiled is None or spoiled.octets is None or not acked:
+    if spoiled is None or spoiled.octets is None or not acked or seg.ack <= spoiled.start:
         return False
     if tcb.ts_on:
         return echoes_first_copy(tcb, seg)
@@ -84,8 +93,11 @@ def undo(tcb: Tcb, now: float) -> None:
     tcb.undo = tcb.recovery = None
     tcb.retransmissions = tcb.dup_acks = 0
     tcb.rtt.acknowledged()
-    if tcb.scoreboard is not None:
+    if tcb.ecn is not None:
+        tcb.ecn.cwr_due = False  # nothing was reduced
+    if tcb.scoreboard:
         tcb.scoreboard.forgive()
+        tlp.arm(tcb, now)
     tcb.spurious_recoveries += 1
     if tcb.env.observer is not None:
         tcb.env.observer.congestion_event(tcb, "spurious", now)

@@ -29,9 +29,12 @@ def arm(tcb: Tcb, now: float) -> None:
 def expired(tcb: Tcb, now: float) -> None:
     """Probe, wait on, or leave it to recovery."""
     board = tcb.scoreboard
-    if board is None or board.sacked or tcb.recovery is not None or tcb.tlp_end is not None:
+    if board is None or tcb.recovery is not None:
         return
     wait = _round_trip(tcb)
+    if board.sacked or tcb.tlp_end is not None:
+        tcb.timers.set(Timer.TAIL_LOSS, now, wait)  # RACK has to tell first, or the probe that is on its way
+        return
     if tcb.in_flight < 2 * tcb.mss:
         wait += MAX_ACK_DELAY if tcb.slow_acks else ACK_DELAY
     left = max(tcb.last_data_out or 0.0, tcb.first_unacked_at) + wait - now

@@ -5,6 +5,11 @@ from __future__ import annotations
 from tcpcore.conn.rtt import RttEstimator
 
 
+def initial_window(mss: int, segments: int) -> int:
+    """Bytes that may leave at first, ``segments`` of common size (RFC 6928 section 2)."""
+    return min(segments * mss, max(2 * mss, segments * 1460))
+
+
 class CongestionControl:
     """``cwnd`` and ``ssthresh`` in bytes; ``ssthresh`` is ``None`` until the first loss.
 
@@ -18,8 +23,7 @@ class CongestionControl:
 
     def __init__(self, mss: int, initial_window_segments: int) -> None:
         self.mss = mss
-        # RFC 6928 section 2
-        self.cwnd = min(initial_window_segments * mss, max(2 * mss, initial_window_segments * 1460))
+        self.cwnd = initial_window(mss, initial_window_segments)
         self.ssthresh: int | None = None
 
     def on_ack(self, acked: int, flight: int, *, una: int, nxt: int, rtt: RttEstimator, now: float) -> None:

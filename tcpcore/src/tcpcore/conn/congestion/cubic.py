@@ -19,7 +19,7 @@ ALPHA: Final = 3 * (1 - BETA) / (1 + BETA)
 class Cubic(CongestionControl):
     """The window is a cubic function of the time since the last reduction, flat where loss was met last."""
 
-    __slots__ = ("_cwnd_prior", "_epoch", "_hystart", "_k", "_w_est", "_w_max", "_window")
+    __slots__ = ("_cwnd_prior", "_epoch", "_hystart", "_k", "_seen", "_w_est", "_w_max", "_window")
 
     name = "cubic"
 
@@ -31,15 +31,18 @@ class Cubic(CongestionControl):
         self._epoch: float | None = None
         """When the present congestion avoidance began; it stands still while the window is not used."""
         self._k = 0.0
+        self._seen = 0.0
+        """When the last ACK came."""
         self._w_est = 0.0
         self._window = 0.0
         """``cwnd`` with the fraction of a byte that small steps leave."""
 
     def on_ack(self, acked: int, flight: int, *, una: int, nxt: int, rtt: RttEstimator, now: float) -> None:
         """Grow, as the time since the last reduction allows."""
+        seen, self._seen = self._seen, now
         if not self.is_limited(flight):
-            if self._epoch is not None and rtt.srtt is not None:
-                self._epoch = min(self._epoch + rtt.srtt * acked / self.cwnd, now)  # section 5.8
+            if self._epoch is not None:
+                self._epoch += now - max(seen, self._epoch)  # section 5.8
             return
         if self.slow_start:
             self._slow_start(acked, rtt.latest, una, nxt)
