@@ -59,6 +59,7 @@ def sample_status(number: int = 0, state: str = "ESTABLISHED") -> ConnectionStat
         "irs": 912340000,
         "mss": 1460,
         "timestamps": True,
+        "sack": True,
         "snd_wscale": 7,
         "rcv_wscale": 7,
         "cwnd": 14600,
@@ -70,6 +71,7 @@ def sample_status(number: int = 0, state: str = "ESTABLISHED") -> ConnectionStat
         "min_rtt": 0.0101,
         "rto": 0.2123,
         "in_flight": 2920,
+        "sacked": 1460,
         "send_buffer": 262144,
         "receive_buffer": 262144,
         "timers": (TimerStatus("retransmission", 0.151, 0.2123), TimerStatus("keepalive", 7190.0, 7200.0)),
@@ -79,6 +81,7 @@ def sample_status(number: int = 0, state: str = "ESTABLISHED") -> ConnectionStat
         "bytes_out": 1894561,
         "bytes_acked": 1891641,
         "segments_retransmitted": 2,
+        "dsacks_in": 7,
         "last_data_in": 0.4,
         "last_data_out": 0.02,
     }

@@ -257,7 +257,11 @@ def test_the_panel_shows_the_numbers_of_the_report(size: tuple[int, int]) -> Non
         for name, key in (("SND.UNA", "snd_una"), ("SND.NXT", "snd_nxt"), ("cwnd", "cwnd"), ("MSS", "mss")):
             figures = variables.split(name + " ", 1)[1].split()
             assert figures[0] == str(fields[key])
-        assert str(fields["segments_in"]) in app.screen.query_one(Counters).body(status, 48).plain
+        assert "SACK, ECN       on, off" in variables
+        assert "sacked             1460" in variables
+        counters = app.screen.query_one(Counters).body(status, 48).plain
+        assert str(fields["segments_in"]) in counters
+        assert "DSACKs                7" in counters
         assert "151.0 ms" in app.screen.query_one(Timers).body(status, 48).plain
         queues = app.screen.query_one(Queues).render().plain
         assert "2924 / 262144" in queues

@@ -28,6 +28,10 @@ def _number(value: int | None) -> str:
     return "-" if value is None else str(value)
 
 
+def _switch(value: bool) -> str:
+    return "on" if value else "off"
+
+
 def variables(status: ConnectionStatus) -> list[Pair]:
     """The variables of RFC 9293 section 3.3.1, and those of congestion control and round-trip time."""
     return [
@@ -39,6 +43,8 @@ def variables(status: ConnectionStatus) -> list[Pair]:
         ("SND.WL2", str(status.snd_wl2)),
         ("ISS", str(status.iss)),
         ("in flight", str(status.in_flight)),
+        ("sacked", str(status.sacked)),
+        ("lost", str(status.lost)),
         ("cwnd", str(status.cwnd)),
         ("ssthresh", _number(status.ssthresh)),
         ("MSS", str(status.mss)),
@@ -53,8 +59,10 @@ def variables(status: ConnectionStatus) -> list[Pair]:
         ("RTTVAR", duration(status.rttvar)),
         ("min RTT", duration(status.min_rtt)),
         ("RTO", duration(status.rto)),
-        ("timestamps", "on" if status.timestamps else "off"),
-        ("phase", status.congestion_state),
+        ("timestamps", _switch(status.timestamps)),
+        ("SACK, ECN", f"{_switch(status.sack)}, {_switch(status.ecn)}"),
+        ("path MTU", str(status.path_mtu)),
+        ("phase", status.congestion_state.removeprefix("congestion ")),
     ]
 
 
@@ -69,6 +77,9 @@ def counters(status: ConnectionStatus) -> list[Pair]:
         ("retransmitted", count(status.segments_retransmitted)),
         ("bytes retrans", count(status.bytes_retransmitted)),
         ("duplicate ACKs", count(status.duplicate_acks_in)),
+        ("DSACKs", count(status.dsacks_in)),
+        ("spurious", count(status.spurious_recoveries)),
+        ("CE marks", count(status.ce_in)),
         ("out of order", count(status.segments_out_of_order)),
         ("duplicates", count(status.segments_duplicate)),
         ("window probes", count(status.window_probes_out)),
@@ -121,7 +132,7 @@ class Counters(Box):
     title = "Counters"
 
     def body(self, status: ConnectionStatus, width: int) -> Text:
-        return columns(counters(status), width, count=3 if width >= 66 else 2)
+        return columns(counters(status), width, count=max(1, min(width // 22, 3)))
 
 
 class Timers(Box):
@@ -205,5 +216,5 @@ class Queues(Box):
 def _gauge(text: Text, name: str, length: int, limit: int, width: int) -> None:
     figures = f"{count(length)} / {count(limit)}"
     text.append(fit(name, 10), "#8b92a0")
-    text.append(bar(length / limit if limit > 0 else 0.0, max(4, width - 28)), "#61afef on #21252b")
+    text.append(bar(length / limit if limit > 0 else 0.0, max(0, width - 28)), "#61afef on #21252b")
     text.append(fit(figures, 18, right=True) + "\n")
