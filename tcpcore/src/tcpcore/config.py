@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-CongestionAlgorithm = Literal["cubic", "reno"]
+CongestionAlgorithm = Literal["cubic", "reno", "bbr"]
 ECNMode = Literal["off", "passive", "on"]
 SynCookies = Literal["never", "when-full", "always"]
 MtuProbing = Literal["off", "black-hole", "always"]
@@ -66,7 +66,10 @@ class Config:
     ecn: ECNMode = "passive"
     """Explicit congestion notification (RFC 3168): never, if the peer offers it, or offered by us too."""
     congestion_control: CongestionAlgorithm = "cubic"
-    """CUBIC with HyStart++ (RFC 9438, RFC 9406), or Reno (RFC 5681)."""
+    """CUBIC with HyStart++ (RFC 9438, RFC 9406), Reno (RFC 5681), or BBR (draft-ietf-ccwg-bbr), which is paced."""
+    pacing: bool = False
+    """Spread what CUBIC and Reno send over the round trip: 2 windows in one while slow start is far from its end, 1.2
+    later."""
     initial_window_segments: int = 10
     """RFC 6928."""
     delayed_ack: float = 0.04

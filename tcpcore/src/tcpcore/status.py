@@ -88,6 +88,10 @@ class ConnectionStatus:
     """``None`` until the first loss."""
     congestion_control: str
     congestion_state: str
+    pacing_rate: float | None
+    """Bytes a second that leave; ``None``: not paced."""
+    bandwidth: float | None
+    """Bytes a second that the path is believed to deliver (BBR); ``None``: no estimate is made."""
     srtt: float | None
     rttvar: float | None
     min_rtt: float | None

@@ -34,6 +34,8 @@ class Timer(IntEnum):
     """How long a segment may be overtaken before it counts as lost (RFC 8985 section 6)."""
     TAIL_LOSS = 11
     """RFC 8985 section 7."""
+    PACING = 12
+    """When the next quantum may leave."""
 
     def __str__(self) -> str:
         return self.name.lower().replace("_", "-")

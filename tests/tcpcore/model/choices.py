@@ -17,7 +17,7 @@ configs = st.builds(
     timestamps=st.booleans(),
     sack=st.sampled_from([True, True, False]),
     ecn=st.sampled_from(["on", "passive", "off"]),
-    congestion_control=st.sampled_from(["cubic", "reno"]),
+    congestion_control=st.sampled_from(["cubic", "reno", "bbr"]),
     window_scaling=st.booleans(),
     nodelay=st.booleans(),
     delayed_ack=st.sampled_from([0.0, 0.04]),
@@ -36,8 +36,9 @@ configs = st.builds(
 )
 OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "nodelay": st.booleans(),
-    "congestion_control": st.sampled_from(["cubic", "reno"]),
+    "congestion_control": st.sampled_from(["cubic", "reno", "bbr"]),
     "cork": st.booleans(),
+    "pacing": st.booleans(),
     "ttl": st.integers(1, 255),
     "traffic_class": st.sampled_from([0, 0xB8]),
     "mtu_probing": st.sampled_from(["off", "black-hole", "always"]),

@@ -116,7 +116,9 @@ def check_timers(tcb: Tcb) -> None:
         assert not armed(Timer.PERSIST)
         return
     if tcb.send_buffer.end > tcb.snd_nxt and not tcb.in_flight:
-        assert armed(Timer.PERSIST) or armed(Timer.CORK), "unsent data, nothing in flight, no timer"
+        assert armed(Timer.PERSIST) or armed(Timer.CORK) or armed(Timer.PACING), (
+            "unsent data, nothing in flight, no timer"
+        )
     assert armed(Timer.DELAYED_ACK) == (tcb.rcv_nxt > tcb.last_ack_sent)
     assert armed(Timer.KEEPALIVE) or not (tcb.config.keepalive and tcb.state in KEPT_ALIVE)
     assert armed(Timer.USER_TIMEOUT) or tcb.user_timeout is None or not tcb.in_flight

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tcpcore.conn import mtuprobe, recovery, roundtrip
+from tcpcore.conn import mtuprobe, rate, recovery, roundtrip
 from tcpcore.conn.sack import NOTHING
 from tcpcore.conn.tcb import Ready, Tcb
 from tcpcore.timing import Timer
@@ -29,6 +29,8 @@ def acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     tcb.first_unacked_at = now
     tcb.soft_error = None
     recovery.react(tcb, seg, delivery, acked, flight, now)
+    if tcb.rate is not None:
+        rate.acknowledged(tcb, tcb.rate, delivery, now)
     if tcb.in_flight:
         tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)  # RFC 6298 section 5.3
     else:
@@ -45,6 +47,8 @@ def duplicate(tcb: Tcb, seg: Segment, now: float) -> None:
     delivery = recovery.deliver(tcb, tcb.scoreboard, seg, now)
     roundtrip.measure(tcb, seg, delivery, 0, now)
     recovery.react(tcb, seg, delivery, 0, tcb.in_flight, now)
+    if tcb.rate is not None:
+        rate.acknowledged(tcb, tcb.rate, delivery, now)
 
 
 def is_duplicate(tcb: Tcb, seg: Segment) -> bool:

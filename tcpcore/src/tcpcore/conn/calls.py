@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from tcpcore.conn import autotune, congestion, keepalive, mtuprobe, recovery, urgent, usertimeout, window
+from tcpcore.conn import autotune, congestion, keepalive, mtuprobe, pacing, rate, recovery, urgent, usertimeout, window
 from tcpcore.conn.state import (
     CLOSE_WAIT,
     CLOSED,
@@ -35,6 +35,7 @@ OPTIONS: Final = frozenset(
         "keepalive_idle",
         "keepalive_interval",
         "keepalive_count",
+        "pacing",
         "linger",
         "user_timeout",
         "advertise_user_timeout",
@@ -66,7 +67,7 @@ def open_active(tcb: Tcb) -> None:
     tcb.touch()
 
 
-def send(tcb: Tcb, data: bytes | memoryview, is_urgent: bool = False) -> int:
+def send(tcb: Tcb, data: bytes | memoryview, now: float, is_urgent: bool = False) -> int:
     """3.10.2 SEND: bytes taken, 0 when the buffer is full."""
     if tcb.state is CLOSED:
         raise tcb.error or ConnectionNotExistError("connection does not exist")
@@ -80,6 +81,8 @@ def send(tcb: Tcb, data: bytes | memoryview, is_urgent: bool = False) -> int:
         data = data[:room]
         tcb.unreported_write = True
     if data:
+        if tcb.rate is not None:
+            rate.check_app_limited(tcb, tcb.rate, now)
         tcb.send_buffer.append(data)
         if is_urgent:
             tcb.snd_up = tcb.send_buffer.end  # the octet behind the urgent data (MUST-62)
@@ -176,8 +179,10 @@ def set_option(tcb: Tcb, name: str, value: Any, now: float) -> None:
         tcb.timers.clear(Timer.CORK)
         tcb.flush_to = tcb.send_buffer.end
     elif name == "congestion_control":
-        tcb.congestion = congestion.replacement(tcb.congestion, value)
+        tcb.control(congestion.replacement(tcb.congestion, value))
         tcb.undo = None  # that would bring the old one back
+    elif name == "pacing":
+        tcb.pace()
     elif "user_timeout" in name:
         usertimeout.changed(tcb, now)
     elif name == "mtu_probing":
@@ -234,7 +239,9 @@ def status(tcb: Tcb, now: float) -> ConnectionStatus:
         congestion_state=recovery.state_name(tcb),
         srtt=rtt.srtt,
         rttvar=rtt.rttvar,
-        min_rtt=rtt.min_rtt,
+        pacing_rate=None if tcb.pacer is None else pacing.rate_of(tcb),
+        bandwidth=tcb.congestion.bandwidth,
+        min_rtt=tcb.congestion.path_min_rtt or rtt.min_rtt,
         rto=rtt.rto,
         in_flight=tcb.in_flight,
         sacked=0 if board is None else board.sacked,

@@ -48,7 +48,7 @@ class Connection(Tcb):
         applications against it). Raises ``ConnectionClosingError`` after ``shutdown``, and what ended the
         connection after its end.
         """
-        return calls.send(self, data, urgent)
+        return calls.send(self, data, now, urgent)
 
     def receive(self, max_bytes: int, now: float) -> bytes | None:
         """Up to ``max_bytes`` bytes; ``None`` = would block, ``b""`` = end of the stream.

@@ -67,9 +67,9 @@ def text_arrived(tcb: Tcb, ecn: ECN, seg: Segment) -> None:
 
 def echo_arrived(tcb: Tcb, ecn: ECN, flight: int, now: float) -> None:
     """Section 6.1.2: an ACK with ECE, before which ``flight`` was outstanding; reduce once for a window of data."""
-    if tcb.snd_una <= ecn.recover or tcb.recovery is not None:
-        return
     congestion = tcb.congestion
+    if tcb.snd_una <= ecn.recover or tcb.recovery is not None or congestion.governs:
+        return
     congestion.on_ecn(min(flight, congestion.cwnd), now=now)
     congestion.cwnd = max(congestion.ssthresh or 0, tcb.mss)
     ecn.reduced(tcb.snd_nxt)

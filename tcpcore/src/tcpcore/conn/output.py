@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from tcpcore.conn import ecn, mtuprobe, sackreport, spurious, tlp, usertimeout, window
+from tcpcore.conn import ecn, mtuprobe, pacing, rate, sackreport, spurious, tlp, usertimeout, window
 from tcpcore.conn.congestion.base import initial_window
 from tcpcore.conn.packets import emit, segment_options, syn_options
 from tcpcore.conn.sack import Scoreboard
@@ -89,7 +89,10 @@ def _retransmit(tcb: Tcb, now: float) -> None:
         edge = tcb.snd_una + max(tcb.snd_wnd, 1)  # one octet at least, to learn of a window that shrank
         if seq >= edge:
             return
-        _resend(tcb, board, seq, min(end, tcb.send_buffer.end, edge) - seq, now)
+        length = min(end, tcb.send_buffer.end, edge) - seq
+        if tcb.pacer is not None and length and not pacing.bounded(tcb, tcb.pacer, length, now):
+            return
+        _resend(tcb, board, seq, length, now)
 
 
 def _resend(tcb: Tcb, board: Scoreboard, seq: int, length: int, now: float) -> None:
@@ -100,7 +103,8 @@ def _resend(tcb: Tcb, board: Scoreboard, seq: int, length: int, now: float) -> N
     if end == tcb.fin_seq and tcb.snd_nxt > end:
         flags |= FIN
         end += 1
-    board.resent(seq, end, now)
+    departure = rate.departs(tcb, tcb.rate, end - seq, tcb.pipe + end - seq, now) if tcb.rate is not None else None
+    board.resent(seq, end, now, departure)
     spurious.resent(tcb, seq, end, now)
     _count_sent(tcb, end - seq)
     tcb.segments_retransmitted += 1
@@ -135,6 +139,8 @@ def _send_new(tcb: Tcb, now: float) -> None:
         if length <= 0:
             _wait(tcb, now)
             return
+        if tcb.pacer is not None and not (length := pacing.bounded(tcb, tcb.pacer, length, now)):
+            return
         flags = ACK
         if length == unsent:
             flags |= PSH | (FIN if tcb.fin_seq is not None else 0)
@@ -156,7 +162,8 @@ def _send_text(tcb: Tcb, flags: int, length: int, now: float, size: int = 0) -> 
     tcb.last_data_out = now
     if tcb.scoreboard is None:
         tcb.scoreboard = Scoreboard(seq)
-    tcb.scoreboard.sent(seq, tcb.snd_nxt, now)
+    departure = rate.departs(tcb, tcb.rate, tcb.snd_nxt - seq, tcb.pipe, now) if tcb.rate is not None else None
+    tcb.scoreboard.sent(seq, tcb.snd_nxt, now, departure)
     if tcb.recovery is not None:
         _count_sent(tcb, tcb.snd_nxt - seq)
     elif tcb.sack_ok:
@@ -266,8 +273,11 @@ def _send_segment(tcb: Tcb, seq: int, flags: int, length: int, now: float, size:
     if tcb.ecn is not None:
         new = new and length > 0
         flags = ecn.flags(tcb.ecn, flags, new=new)
-        codepoint = ecn.ECT if new else 0  # neither ACKs nor what is sent again (RFC 3168 sections 6.1.4, 6.1.5)
+        # Neither ACKs nor what is sent again (RFC 3168 sections 6.1.4, 6.1.5), nor what nobody would slow down for
+        codepoint = ecn.ECT if new and not tcb.congestion.governs else 0
     emit(tcb, seq, tcb.rcv_nxt, flags, window.offer(tcb), now, options, payload, length, size, codepoint)
+    if tcb.pacer is not None and length:
+        pacing.sent(tcb, tcb.pacer, length, now)
     if not length or not sackreport.is_due(tcb):  # the option has no room beside text: an ACK of its own follows
         _acknowledged(tcb)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tcpcore.conn import mtuprobe, spurious, tlp
+from tcpcore.conn import mtuprobe, rate, spurious, tlp
 from tcpcore.conn.prr import ProportionalRateReduction
 from tcpcore.conn.rack import Rack
 from tcpcore.conn.sack import Delivery, Scoreboard
@@ -36,6 +36,8 @@ class Recovery:
 def deliver(tcb: Tcb, board: Scoreboard | None, seg: Segment, now: float) -> Delivery:
     """Note on the scoreboard what an ACK, SND.UNA =< SEG.ACK =< SND.NXT, tells; SND.UNA has not moved yet."""
     delivery = Delivery()
+    if tcb.rate is not None:
+        rate.check_app_limited(tcb, tcb.rate, now)
     if seg.ack > tcb.snd_una and board is not None:
         board.acknowledge(seg.ack, delivery)
     if seg.sack and tcb.sack_ok:
@@ -87,6 +89,8 @@ def reordering_expired(tcb: Tcb, now: float) -> None:
     board = tcb.scoreboard
     if board is not None and _find_by_time(tcb, board, now) and tcb.recovery is None:
         _enter(tcb, Delivery(), now)
+    if tcb.rate is not None:
+        rate.note_losses(tcb, tcb.rate, now)
 
 
 def on_timeout(tcb: Tcb, now: float) -> None:
@@ -104,6 +108,8 @@ def on_timeout(tcb: Tcb, now: float) -> None:
     tcb.tlp_end = None
     if tcb.scoreboard is not None:
         tcb.scoreboard.lose_all()
+    if tcb.rate is not None:
+        rate.note_losses(tcb, tcb.rate, now)
     tcb.timers.clear(Timer.REORDERING)
     tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)
     tell(tcb, "timeout", now)
@@ -111,9 +117,9 @@ def on_timeout(tcb: Tcb, now: float) -> None:
 
 def state_name(tcb: Tcb) -> str:
     """For people: what the sender is doing."""
-    if tcb.recovery is not None:
+    if tcb.recovery is not None and not tcb.congestion.governs:
         return "loss" if tcb.recovery.prr is None else "fast recovery"
-    return "slow start" if tcb.congestion.slow_start else "congestion avoidance"
+    return tcb.congestion.state
 
 
 def tell(tcb: Tcb, event: str, now: float) -> None:
@@ -184,6 +190,8 @@ def _find_by_duplicates(tcb: Tcb, board: Scoreboard, acked: int) -> bool:
 def _enter(tcb: Tcb, delivery: Delivery, now: float) -> None:
     if tcb.mtu_search is not None and mtuprobe.is_lost(tcb):
         mtuprobe.lost(tcb, now)
+        if tcb.scoreboard is not None:
+            tcb.scoreboard.losses = None
         return
     spurious.begin(tcb, by_timeout=False)
     flight = min(tcb.in_flight, tcb.congestion.cwnd)  # without what limited transmit sent (RFC 5681 section 3.2)
@@ -199,9 +207,11 @@ def _enter(tcb: Tcb, delivery: Delivery, now: float) -> None:
 
 
 def _reduce(tcb: Tcb, prr: ProportionalRateReduction, delivery: Delivery, *, safe: bool) -> None:
-    delivered = delivery.bytes if tcb.sack_ok or delivery.bytes else tcb.mss  # a duplicate ACK is for one segment
     congestion = tcb.congestion
-    cwnd = prr.on_ack(delivered, tcb.pipe, congestion.ssthresh or tcb.mss, tcb.mss, safe=safe)
+    if congestion.governs:
+        return
+    delivered = delivery.bytes if tcb.sack_ok or delivery.bytes else tcb.mss  # a duplicate ACK is for one segment
+    cwnd = prr.on_ack(delivered, tcb.pipe, congestion.ssthresh or congestion.cwnd, tcb.mss, safe=safe)
     congestion.cwnd = max(cwnd, tcb.mss)
 
 
@@ -223,6 +233,7 @@ def _note_reduction(tcb: Tcb) -> None:
 def _leave(tcb: Tcb, recovery: Recovery, now: float) -> None:
     if recovery.prr is not None:
         tcb.congestion.cwnd = tcb.congestion.ssthresh or tcb.congestion.cwnd
+    tcb.congestion.on_recovered()
     if tcb.rack is not None:
         tcb.rack.recovered()
     tcb.recovery = None

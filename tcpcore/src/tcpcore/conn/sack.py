@@ -13,7 +13,10 @@ from bisect import bisect_right
 from collections import deque
 from math import inf
 from operator import attrgetter
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from tcpcore.conn.rate import Departure
 
 IN_FLIGHT: Final = 0
 SACKED: Final = 1
@@ -26,16 +29,23 @@ _START = attrgetter("start")
 
 
 class Range:
-    """Octets ``start`` to ``end`` that were last sent at ``time``; ``resent``: not for the first time."""
+    """Octets ``start`` to ``end`` that were last sent at ``time``; ``resent``: not for the first time.
 
-    __slots__ = ("end", "resent", "start", "state", "time")
+    ``departure``: what delivery rate sampling has to know, if it is on.
+    """
 
-    def __init__(self, start: int, end: int, time: float, state: int = IN_FLIGHT, resent: bool = False) -> None:
+    __slots__ = ("departure", "end", "resent", "start", "state", "time")
+
+    def __init__(
+        self, start: int, end: int, time: float, state: int = IN_FLIGHT, resent: bool = False,
+        departure: Departure | None = None,
+    ) -> None:  # fmt: skip
         self.start = start
         self.end = end
         self.time = time
         self.state = state
         self.resent = resent
+        self.departure = departure
 
     def __repr__(self) -> str:
         name = ("in flight", "sacked", "lost")[self.state]
@@ -48,9 +58,10 @@ class Delivery:
     ``first`` and ``again``: (time, end) of the latest sent among those sent once, and among those sent again.
     ``oldest``: the earliest time among those sent once. ``reordered``: something sent once came after later octets.
     ``survived``: something called lost arrived without having been sent again. ``duplicate``: right edge of a DSACK.
+    ``newest``: (time, end, departure) of the latest sent of all, for delivery rate sampling.
     """
 
-    __slots__ = ("again", "bytes", "duplicate", "first", "oldest", "reordered", "survived")
+    __slots__ = ("again", "bytes", "duplicate", "first", "newest", "oldest", "reordered", "survived")
 
     def __init__(self) -> None:
         self.bytes = 0
@@ -60,6 +71,7 @@ class Delivery:
         self.reordered = False
         self.survived = False
         self.duplicate: int | None = None
+        self.newest: tuple[float, int, Departure] | None = None
 
 
 NOTHING: Final = Delivery()
@@ -68,7 +80,9 @@ NOTHING: Final = Delivery()
 class Scoreboard:
     """``sacked`` and ``lost`` are in octets; what is lost and was sent again counts as in flight."""
 
-    __slots__ = ("_again", "_head", "_islands", "_looked_to", "_lost_from", "_ranges", "fack", "lost", "sacked")
+    __slots__ = (
+        "_again", "_head", "_islands", "_looked_to", "_lost_from", "_ranges", "fack", "losses", "lost", "sacked",
+    )  # fmt: skip
 
     def __init__(self, una: int) -> None:
         self._ranges: list[Range] = []
@@ -82,6 +96,8 @@ class Scoreboard:
         """(time, start, end) of every retransmission, oldest first; those overtaken by events stay in it."""
         self.sacked = 0
         self.lost = 0
+        self.losses: list[tuple[Departure, int, int]] | None = None
+        """(departure, start, end) of what was found lost, until delivery rate sampling takes it."""
         self.fack = una
         """The highest sequence number known to have arrived."""
 
@@ -90,16 +106,16 @@ class Scoreboard:
 
     # Sending
 
-    def sent(self, start: int, end: int, now: float) -> None:
+    def sent(self, start: int, end: int, now: float, departure: Departure | None = None) -> None:
         """New octets left."""
         if self._ranges:
             last = self._ranges[-1]
-            if last.time == now and last.state == IN_FLIGHT and not last.resent:
+            if last.time == now and last.state == IN_FLIGHT and not last.resent and last.departure is departure:
                 last.end = end
                 return
-        self._ranges.append(Range(start, end, now))
+        self._ranges.append(Range(start, end, now, departure=departure))
 
-    def resent(self, start: int, end: int, now: float) -> None:
+    def resent(self, start: int, end: int, now: float, departure: Departure | None = None) -> None:
         """Octets left once more."""
         index = self._cut(start, end)
         ranges = self._ranges
@@ -108,7 +124,7 @@ class Scoreboard:
             if piece.state == LOST:
                 self.lost -= piece.end - piece.start
                 piece.state = IN_FLIGHT
-            piece.time, piece.resent = now, True
+            piece.time, piece.resent, piece.departure = now, True, departure
             index += 1
         if self._again is None:
             self._again = deque()
@@ -130,7 +146,7 @@ class Scoreboard:
                 self._islands -= 1
             head += 1
         if head < len(ranges) and (piece := ranges[head]).start < ack:
-            part = Range(piece.start, ack, piece.time, piece.state, piece.resent)
+            part = Range(piece.start, ack, piece.time, piece.state, piece.resent, piece.departure)
             self._arrived(part, delivery)
             if piece.state == SACKED:
                 self.sacked -= ack - piece.start
@@ -293,6 +309,8 @@ class Scoreboard:
                 delivery.oldest = piece.time
             if piece.end < self.fack:
                 delivery.reordered = True
+        if piece.departure is not None and (delivery.newest is None or mark > delivery.newest[:2]):
+            delivery.newest = (*mark, piece.departure)
         self.fack = max(self.fack, piece.end)
 
     def _mark_lost(self, piece: Range) -> None:
@@ -300,6 +318,10 @@ class Scoreboard:
             piece.state = LOST
             self._lost_from = min(self._lost_from, piece.start) if self.lost else piece.start
             self.lost += piece.end - piece.start
+            if piece.departure is not None:
+                if self.losses is None:
+                    self.losses = []
+                self.losses.append((piece.departure, piece.start, piece.end))
 
     def _lose_resent(self, sent: float, start: int, end: int) -> None:
         """Mark what was sent again at ``sent``, of ``start`` to ``end``."""
@@ -338,7 +360,7 @@ class Scoreboard:
 
     def _split(self, index: int, at: int) -> None:
         piece = self._ranges[index]
-        self._ranges.insert(index + 1, Range(at, piece.end, piece.time, piece.state, piece.resent))
+        self._ranges.insert(index + 1, Range(at, piece.end, piece.time, piece.state, piece.resent, piece.departure))
         piece.end = at
 
     def _join(self, index: int) -> int:

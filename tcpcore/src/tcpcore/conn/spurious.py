@@ -6,8 +6,6 @@ RFC 5682), and by the peer's report of duplicates (DSACK, RFC 2883, RFC 3708).
 
 from __future__ import annotations
 
-import copy
-
 from tcpcore.conn import tlp
 from tcpcore.conn.congestion.base import CongestionControl
 from tcpcore.conn.sack import Delivery
@@ -35,7 +33,7 @@ class Undo:
 
 def begin(tcb: Tcb, *, by_timeout: bool) -> None:
     """A loss was found; congestion control has not reacted yet."""
-    tcb.undo = Undo(copy.copy(tcb.congestion), by_timeout=by_timeout)
+    tcb.undo = Undo(tcb.congestion.save(), by_timeout=by_timeout)
 
 
 def resent(tcb: Tcb, start: int, end: int, now: float) -> None:
@@ -86,10 +84,7 @@ def echoes_first_copy(tcb: Tcb, seg: Segment) -> bool:
 def undo(tcb: Tcb, now: float) -> None:
     """Go on as if nothing had been lost."""
     assert tcb.undo is not None
-    congestion = tcb.undo.congestion
-    congestion.mss = tcb.mss
-    congestion.cwnd = max(congestion.cwnd, tcb.congestion.cwnd)
-    tcb.congestion = congestion
+    tcb.congestion = tcb.congestion.undo(tcb.undo.congestion)
     tcb.undo = tcb.recovery = None
     tcb.retransmissions = tcb.dup_acks = 0
     tcb.rtt.acknowledged()

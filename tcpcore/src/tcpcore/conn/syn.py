@@ -39,4 +39,4 @@ def _take_syn_options(tcb: Tcb, seg: Segment, now: float) -> None:
     tcb.mss = tcb.mss_for(tcb.path_mtu)
     tcb.rcv_mss = tcb.own_mss() - options
     tcb.last_ack_sent = tcb.rcv_nxt
-    tcb.congestion = congestion.create(config.congestion_control, tcb.mss, config.initial_window_segments)
+    tcb.control(congestion.create(config.congestion_control, tcb.mss, config.initial_window_segments))

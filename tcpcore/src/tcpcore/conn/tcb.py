@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from tcpcore.config import Config
 from tcpcore.conn.congestion import create
 from tcpcore.conn.outoforder import OutOfOrder
+from tcpcore.conn.pacing import Pacer
 from tcpcore.conn.reassembly import ReceiveQueue
 from tcpcore.conn.rtt import RttEstimator
 from tcpcore.conn.sendbuffer import SendBuffer
 from tcpcore.conn.state import CLOSE_WAIT, CLOSED, ESTABLISHED, OPENING, State
 from tcpcore.seqnum import wrap
-from tcpcore.timing import TimerTable
+from tcpcore.timing import Timer, TimerTable
 
 if TYPE_CHECKING:
     from tcpcore.conn.congestion.base import CongestionControl
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tcpcore.conn.environment import Environment
     from tcpcore.conn.mtuprobe import Search
     from tcpcore.conn.rack import Rack
+    from tcpcore.conn.rate import RateSampler
     from tcpcore.conn.recovery import Recovery
     from tcpcore.conn.sack import Scoreboard
     from tcpcore.conn.spurious import Undo
@@ -76,16 +78,16 @@ class Tcb:
         "duplicate_acks_in", "ecn", "env", "error", "fin_seq", "first_unacked_at", "flow_label", "flush_to", "irs",
         "iss", "keepalive_probes", "last_ack_sent", "last_challenge", "last_data_in", "last_data_out",
         "last_received", "local", "local_packed", "max_snd_wnd", "mss", "mtu_search", "opened_at", "out_of_order",
-        "out_probe", "owner", "path_mtu", "paws_drops", "peer_mss", "pending", "probe_now", "probes_unanswered",
-        "pseudo_sum", "rack", "rcv_adv", "rcv_fin", "rcv_mss", "rcv_nxt", "rcv_queue", "rcv_up", "rcv_wscale",
-        "read_closed", "ready", "receive_buffer", "receive_grown", "received_traffic_class", "recover", "recovery",
-        "remote", "remote_packed", "remote_user_timeout", "reset_seq", "retransmissions", "rst_wanted", "rtt",
-        "sack_ok", "schedule_number", "scheduled", "scoreboard", "segments_duplicate", "segments_in", "segments_out",
-        "segments_out_of_order", "segments_retransmitted", "send_buffer", "slow_acks", "snd_nxt", "snd_sml",
-        "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "snd_wscale", "soft_error", "spurious_recoveries",
-        "state", "syn_due", "syn_rest", "syn_retransmitted", "tail_probe_due", "timers", "tlp_end", "tlp_resent",
-        "ts_echo", "ts_offset", "ts_on", "ts_recent", "ts_recent_at", "tune_at", "tuned_at", "undo",
-        "unreported_write", "user_timeout", "user_timeout_due", "version", "window_probes_out",
+        "out_probe", "owner", "pacer", "path_mtu", "paws_drops", "peer_mss", "pending", "probe_now",
+        "probes_unanswered", "pseudo_sum", "rack", "rate", "rcv_adv", "rcv_fin", "rcv_mss", "rcv_nxt", "rcv_queue",
+        "rcv_up", "rcv_wscale", "read_closed", "ready", "receive_buffer", "receive_grown", "received_traffic_class",
+        "recover", "recovery", "remote", "remote_packed", "remote_user_timeout", "reset_seq", "retransmissions",
+        "rst_wanted", "rtt", "sack_ok", "schedule_number", "scheduled", "scoreboard", "segments_duplicate",
+        "segments_in", "segments_out", "segments_out_of_order", "segments_retransmitted", "send_buffer", "slow_acks",
+        "snd_nxt", "snd_sml", "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "snd_wscale", "soft_error",
+        "spurious_recoveries", "state", "syn_due", "syn_rest", "syn_retransmitted", "tail_probe_due", "timers",
+        "tlp_end", "tlp_resent", "ts_echo", "ts_offset", "ts_on", "ts_recent", "ts_recent_at", "tune_at", "tuned_at",
+        "undo", "unreported_write", "user_timeout", "user_timeout_due", "version", "window_probes_out",
     )  # fmt: skip
 
     def __init__(
@@ -182,6 +184,7 @@ class Tcb:
         """TSecr of the segment that set TS.Recent."""
 
         # Round-trip time, congestion, recovery
+        self.timers = TimerTable()
         self.rtt = RttEstimator(self.config.initial_rto, self.config.min_rto, self.config.max_rto)
         self.scoreboard: Scoreboard | None = None
         """What is in flight; ``None``: nothing is."""
@@ -199,9 +202,9 @@ class Tcb:
         """That probe was nothing new."""
         self.slow_acks = False
         """It came too early once: the peer delays its ACKs for longer than most."""
-        self.congestion: CongestionControl = create(
-            self.config.congestion_control, self.mss, self.config.initial_window_segments
-        )
+        self.pacer: Pacer | None = None
+        """``None``: what the windows allow leaves at once."""
+        self.control(create(self.config.congestion_control, self.mss, self.config.initial_window_segments))
         self.ecn: ECN | None = None
         """``None``: not agreed on (RFC 3168)."""
         self.dup_acks = 0
@@ -240,8 +243,7 @@ class Tcb:
         self.keepalive_probes = 0
         self.probes_unanswered = 0
 
-        # Timers and queues of the stack
-        self.timers = TimerTable()
+        # Queues of the stack
         self.schedule_number = 0
         self.scheduled: float | None = None
         """When the stack looks at the timers next."""
@@ -275,6 +277,19 @@ class Tcb:
         if self.scoreboard is not None:
             pipe -= self.scoreboard.sacked + self.scoreboard.lost + self.dup_acks * self.mss
         return max(pipe, 0)
+
+    def control(self, congestion: CongestionControl) -> None:
+        """Let ``congestion`` decide from now on; nothing can be undone that another one did."""
+        self.congestion = congestion
+        self.rate: RateSampler | None = congestion.sampler(self.env.rng)
+        self.undo = None
+        self.pace()
+
+    def pace(self) -> None:
+        """Pace if congestion control or the user wants it."""
+        wanted = self.config.pacing or self.congestion.governs
+        self.pacer = (self.pacer or Pacer()) if wanted else None
+        self.timers.clear(Timer.PACING)
 
     def own_mss(self) -> int:
         """The MSS we announce (RFC 9293 section 3.7.1: MTU less fixed headers, options not counted)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tcpcore.conn import keepalive, mtuprobe, recovery, tlp, usertimeout
+from tcpcore.conn import keepalive, mtuprobe, rate, recovery, tlp, usertimeout
 from tcpcore.conn.state import FIN_WAIT_2, OPENING, SYN_SENT
 from tcpcore.conn.tcb import Tcb
 from tcpcore.errors import ConnectionTimeoutError, HostUnreachableError
@@ -11,6 +11,8 @@ from tcpcore.timing import Timer
 
 def expire(tcb: Tcb, now: float) -> None:
     """Fire every timer that is due."""
+    if tcb.rate is not None:
+        rate.check_app_limited(tcb, tcb.rate, now)
     for timer in tcb.timers.pop_expired(now):
         if tcb.env.observer is not None:
             tcb.env.observer.timer_fired(tcb, timer, now)
@@ -55,6 +57,10 @@ def _persist(tcb: Tcb, now: float) -> None:
 
 def _delayed_ack(tcb: Tcb, now: float) -> None:
     tcb.ack_now = True
+
+
+def _pacing(tcb: Tcb, now: float) -> None:
+    """Output follows every timer."""
 
 
 def _user_timeout(tcb: Tcb, now: float) -> None:
@@ -116,4 +122,5 @@ _HANDLERS = {
     Timer.CORK: _cork,
     Timer.LINGER: _linger,
     Timer.PATH_MTU: mtuprobe.expired,
+    Timer.PACING: _pacing,
 }

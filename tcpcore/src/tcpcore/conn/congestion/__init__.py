@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from tcpcore.conn.congestion.base import CongestionControl
+from tcpcore.conn.congestion.bbr import BBR
 from tcpcore.conn.congestion.cubic import Cubic
 from tcpcore.conn.congestion.reno import Reno
 
-ALGORITHMS: Final[dict[str, type[CongestionControl]]] = {algorithm.name: algorithm for algorithm in (Cubic, Reno)}
+ALGORITHMS: Final[dict[str, type[CongestionControl]]] = {algorithm.name: algorithm for algorithm in (Cubic, Reno, BBR)}
 
 
 def create(name: str, mss: int, initial_window_segments: int) -> CongestionControl:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import random
+from typing import TYPE_CHECKING, Final
+
 from tcpcore.conn.rtt import RttEstimator
+
+if TYPE_CHECKING:
+    from tcpcore.conn.rate import Departure, RateSample, RateSampler
+
+PACING_SLOW_START: Final = 2.0
+PACING_AVOIDANCE: Final = 1.2
+"""Congestion windows that pacing lets leave in one round trip (Linux's)."""
 
 
 def initial_window(mss: int, segments: int) -> int:
@@ -14,12 +25,14 @@ class CongestionControl:
     """``cwnd`` and ``ssthresh`` in bytes; ``ssthresh`` is ``None`` until the first loss.
 
     While recovery lasts, proportional rate reduction governs ``cwnd`` and ends it at ``ssthresh``.
-    A copy of the object is all that an undo needs.
+    An algorithm that ``governs`` decides there too: it has a model of the path (draft-ietf-ccwg-bbr), fed by delivery
+    rate samples and told of every loss, is always paced, and does not heed ECN, so that nothing is sent ECN-capable.
     """
 
     __slots__ = ("cwnd", "mss", "ssthresh")
 
     name = "none"
+    governs = False
 
     def __init__(self, mss: int, initial_window_segments: int) -> None:
         self.mss = mss
@@ -47,6 +60,54 @@ class CongestionControl:
         if self.cwnd > restart_window:
             self.ssthresh = max(self.ssthresh or 0, self.cwnd - self.cwnd // 4)  # RFC 7661 section 4.4.3
             self.cwnd = restart_window
+
+    def on_recovered(self) -> None:
+        """Everything that was outstanding when loss was found has arrived."""
+
+    def on_restart(self, *, now: float) -> None:
+        """The user, who had nothing to send, has, and nothing is in flight."""
+
+    def save(self) -> CongestionControl:
+        """Loss was found and nobody has reacted yet: what ``undo`` has to know."""
+        return copy.copy(self)
+
+    def undo(self, saved: CongestionControl) -> CongestionControl:
+        """It was none: who goes on, as if it had not been."""
+        saved.mss = self.mss
+        saved.cwnd = max(saved.cwnd, self.cwnd)
+        return saved
+
+    # Of algorithms with a model of the path
+
+    def sampler(self, rng: random.Random) -> RateSampler | None:
+        """A new sampler if delivery rates are wanted; ``rng`` for the algorithm's own decisions."""
+        return None
+
+    def on_lost_range(self, departure: Departure, size: int, *, apart: bool, sack: bool, now: float) -> None:
+        """``size`` bytes are lost; ``apart``: not next to those told of before."""
+
+    def on_sample(self, sample: RateSample, *, srtt: float | None, now: float) -> None:
+        """An ACK delivered something; losses that it showed have been told."""
+
+    def pacing_rate(self, srtt: float) -> float:
+        """Bytes a second, if paced."""
+        gain = PACING_SLOW_START if self.ssthresh is None or self.cwnd < self.ssthresh // 2 else PACING_AVOIDANCE
+        return max(gain * self.cwnd / srtt, 1.0)
+
+    @property
+    def state(self) -> str:
+        """For people."""
+        return "slow start" if self.slow_start else "congestion avoidance"
+
+    @property
+    def bandwidth(self) -> float | None:
+        """Bytes a second that the path is believed to deliver, if that is known."""
+        return None
+
+    @property
+    def path_min_rtt(self) -> float | None:
+        """Seconds of a round trip without queue, if the algorithm has an estimate of its own."""
+        return None
 
     @property
     def slow_start(self) -> bool:
