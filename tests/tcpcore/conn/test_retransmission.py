@@ -6,6 +6,7 @@ import pytest
 
 from tcpcore import Config, Connection, State, errors
 from tcpcore.testing import Peer, brief
+from tcpcore.wire.tcp import ACK
 from tests.tcpcore.conn.conftest import MakePeer
 
 TICK = 1 / 1024
@@ -197,3 +198,13 @@ def test_timestamps_time_retransmitted_data_too(make_peer: MakePeer) -> None:
     srtt = connection.status(peer.now).srtt
     assert srtt is not None
     assert 0.05 < srtt < 0.07
+
+
+def test_acks_of_a_batch_grow_a_window_that_was_used(peer: Peer, ten: Connection) -> None:
+    """Nothing leaves between them: the second one finds less in flight than the window lets out."""
+    ten.congestion.ssthresh = 1000
+    ten.send(bytes(5000), peer.now)
+    for ack in (501, 1001):
+        peer.stack.receive(peer.packet(ACK, 1, ack, b"", 65535), peer.now)
+    peer.answers()
+    assert ten.status(peer.now).cwnd == 1100

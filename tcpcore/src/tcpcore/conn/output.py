@@ -160,6 +160,7 @@ def _send_text(tcb: Tcb, flags: int, length: int, now: float, size: int = 0) -> 
         tcb.snd_sml = tcb.snd_nxt
     tcb.bytes_out += length
     tcb.last_data_out = now
+    tcb.flight_after_send = tcb.snd_nxt - tcb.snd_una
     if tcb.scoreboard is None:
         tcb.scoreboard = Scoreboard(seq)
     departure = rate.departs(tcb, tcb.rate, tcb.snd_nxt - seq, tcb.pipe, now) if tcb.rate is not None else None

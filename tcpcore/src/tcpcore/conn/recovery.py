@@ -139,6 +139,7 @@ def _is_duplicate_report(tcb: Tcb, seg: Segment) -> bool:
 
 
 def _grow(tcb: Tcb, acked: int, flight: int, now: float) -> None:
+    flight = max(flight, tcb.flight_after_send)
     tcb.congestion.on_ack(acked, flight, una=tcb.snd_una, nxt=tcb.snd_nxt, rtt=tcb.rtt, now=now)
 
 

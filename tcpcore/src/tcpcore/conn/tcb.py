@@ -75,10 +75,10 @@ class Tcb:
     __slots__ = (
         "ack_now", "backlog", "bytes_acked", "bytes_in", "bytes_out", "bytes_retransmitted", "ce_in",
         "challenge_acks_out", "closed_by_user", "config", "congestion", "dsack", "dsacks_in", "dup_acks",
-        "duplicate_acks_in", "ecn", "env", "error", "fin_seq", "first_unacked_at", "flow_label", "flush_to", "irs",
-        "iss", "keepalive_probes", "last_ack_sent", "last_challenge", "last_data_in", "last_data_out",
-        "last_received", "local", "local_packed", "max_snd_wnd", "mss", "mtu_search", "opened_at", "out_of_order",
-        "out_probe", "owner", "pacer", "path_mtu", "paws_drops", "peer_mss", "pending", "probe_now",
+        "duplicate_acks_in", "ecn", "env", "error", "fin_seq", "first_unacked_at", "flight_after_send", "flow_label",
+        "flush_to", "irs", "iss", "keepalive_probes", "last_ack_sent", "last_challenge", "last_data_in",
+        "last_data_out", "last_received", "local", "local_packed", "max_snd_wnd", "mss", "mtu_search", "opened_at",
+        "out_of_order", "out_probe", "owner", "pacer", "path_mtu", "paws_drops", "peer_mss", "pending", "probe_now",
         "probes_unanswered", "pseudo_sum", "rack", "rate", "rcv_adv", "rcv_fin", "rcv_mss", "rcv_nxt", "rcv_queue",
         "rcv_up", "rcv_wscale", "read_closed", "ready", "receive_buffer", "receive_grown", "received_traffic_class",
         "recover", "recovery", "remote", "remote_packed", "remote_user_timeout", "reset_seq", "retransmissions",
@@ -207,6 +207,8 @@ class Tcb:
         self.control(create(self.config.congestion_control, self.mss, self.config.initial_window_segments))
         self.ecn: ECN | None = None
         """``None``: not agreed on (RFC 3168)."""
+        self.flight_after_send = 0
+        """What was outstanding when new text last left: so far the window was used, whatever ACKs take off since."""
         self.dup_acks = 0
         """Without SACK: segments beyond the gap at SND.UNA, as duplicate ACKs tell."""
         self.recover = iss
