@@ -184,7 +184,7 @@ class Path:
         return departure
 
     def _mark(self, packet: bytes) -> bytes:
-        marked = _congestion_experienced(packet)
+        marked = congestion_experienced(packet)
         self.marked += marked is not packet
         return marked
 
@@ -265,7 +265,7 @@ SETTINGS: Final = (
 """Names that ``Path.change`` takes."""
 
 
-def _congestion_experienced(packet: bytes) -> bytes:
+def congestion_experienced(packet: bytes) -> bytes:
     """The packet with CE if it is ECN-capable and has none yet; otherwise the same object (RFC 3168 section 5)."""
     if len(packet) < 20:
         return packet

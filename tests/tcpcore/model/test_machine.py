@@ -19,7 +19,7 @@ from tcpcore.conn import calls
 from tcpcore.conn.state import OPENING
 from tcpcore.conn.tcb import Ready
 from tcpcore.errors import AddressInUseError, TCPError
-from tcpcore.path import _congestion_experienced
+from tcpcore.path import congestion_experienced
 from tcpcore.testing import Pair
 from tcpcore.wire import icmp
 from tcpcore.wire.ip import parse_untrusted as parse_ip
@@ -233,7 +233,7 @@ class Machine(RuleBasedStateMachine):
         """A router is about to be congested."""
         first = at % len(self.wire)
         self.wire[first : first + count] = [
-            (_congestion_experienced(packet), side) for packet, side in self.wire[first : first + count]
+            (congestion_experienced(packet), side) for packet, side in self.wire[first : first + count]
         ]
 
     @precondition(lambda self: self.wire)

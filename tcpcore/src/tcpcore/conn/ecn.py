@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from tcpcore.conn.recovery import tell
 from tcpcore.conn.tcb import Tcb
 from tcpcore.wire.tcp import ACK, CWR, ECE, Segment
 
@@ -74,7 +73,7 @@ def echo_arrived(tcb: Tcb, ecn: ECN, flight: int, now: float) -> None:
     congestion.cwnd = max(congestion.ssthresh or 0, tcb.mss)
     ecn.reduced(tcb.snd_nxt)
     tcb.undo = None  # what it would go back to is more than this path takes
-    tell(tcb, "ecn", now)
+    tcb.tell("ecn", now)
 
 
 def flags(ecn: ECN, flags: int, *, new: bool) -> int:

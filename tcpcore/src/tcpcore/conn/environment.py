@@ -44,7 +44,7 @@ class Observer:
         """A timer expired."""
 
     def congestion_event(self, tcb: Tcb, event: str, now: float) -> None:
-        """Loss was found: ``event`` is ``fast-retransmit``, ``recovered`` or ``timeout``."""
+        """``event`` is ``fast-retransmit``, ``timeout``, ``tail-loss``, ``ecn``, ``recovered`` or ``spurious``."""
 
 
 class Counters:

@@ -57,7 +57,7 @@ def react(tcb: Tcb, seg: Segment, delivery: Delivery, acked: int, flight: int, n
     board = tcb.scoreboard
     whole = tcb.recovery is None and tcb.tlp_end is None and not tcb.dup_acks and (board is None or not board.sacked)
     if whole and acked and not delivery.reordered:  # the common case: nothing is missing
-        _grow(tcb, acked, flight, now)
+        _grow(tcb, acked, now)
         return
     if spurious.is_detected(tcb, seg, delivery, acked):
         spurious.undo(tcb, now)
@@ -73,7 +73,7 @@ def react(tcb: Tcb, seg: Segment, delivery: Delivery, acked: int, flight: int, n
         if found:
             _enter(tcb, delivery, now)
         elif acked:
-            _grow(tcb, acked, flight, now)
+            _grow(tcb, acked, now)
     elif tcb.snd_una >= recovery.point:
         _leave(tcb, recovery, now)
     elif recovery.prr is not None:
@@ -81,7 +81,7 @@ def react(tcb: Tcb, seg: Segment, delivery: Delivery, acked: int, flight: int, n
         if found and not tcb.sack_ok:
             tcb.congestion.cwnd = max(tcb.congestion.cwnd, tcb.pipe + tcb.mss)  # RFC 6582 section 3.2, step 3
     elif acked:
-        _grow(tcb, acked, flight, now)
+        _grow(tcb, acked, now)
 
 
 def reordering_expired(tcb: Tcb, now: float) -> None:
@@ -112,7 +112,7 @@ def on_timeout(tcb: Tcb, now: float) -> None:
         rate.note_losses(tcb, tcb.rate, now)
     tcb.timers.clear(Timer.REORDERING)
     tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)
-    tell(tcb, "timeout", now)
+    tcb.tell("timeout", now)
 
 
 def state_name(tcb: Tcb) -> str:
@@ -120,12 +120,6 @@ def state_name(tcb: Tcb) -> str:
     if tcb.recovery is not None and not tcb.congestion.governs:
         return "loss" if tcb.recovery.prr is None else "fast recovery"
     return tcb.congestion.state
-
-
-def tell(tcb: Tcb, event: str, now: float) -> None:
-    """Let the observer know."""
-    if tcb.env.observer is not None:
-        tcb.env.observer.congestion_event(tcb, event, now)
 
 
 def _is_duplicate_report(tcb: Tcb, seg: Segment) -> bool:
@@ -138,9 +132,8 @@ def _is_duplicate_report(tcb: Tcb, seg: Segment) -> bool:
     return len(seg.sack) > 1 and seg.sack[1][0] <= left and right <= seg.sack[1][1]
 
 
-def _grow(tcb: Tcb, acked: int, flight: int, now: float) -> None:
-    flight = max(flight, tcb.flight_after_send)
-    tcb.congestion.on_ack(acked, flight, una=tcb.snd_una, nxt=tcb.snd_nxt, rtt=tcb.rtt, now=now)
+def _grow(tcb: Tcb, acked: int, now: float) -> None:
+    tcb.congestion.on_ack(acked, tcb.flight_after_send, una=tcb.snd_una, nxt=tcb.snd_nxt, rtt=tcb.rtt, now=now)
 
 
 def _follow(tcb: Tcb, delivery: Delivery, now: float) -> None:
@@ -204,7 +197,7 @@ def _enter(tcb: Tcb, delivery: Delivery, now: float) -> None:
     tcb.tlp_end = None  # a probe that found this loss does not tell of another
     _note_reduction(tcb)
     _reduce(tcb, prr, delivery, safe=False)
-    tell(tcb, "fast-retransmit", now)
+    tcb.tell("fast-retransmit", now)
 
 
 def _reduce(tcb: Tcb, prr: ProportionalRateReduction, delivery: Delivery, *, safe: bool) -> None:
@@ -223,7 +216,7 @@ def _reduce_once(tcb: Tcb, flight: int, now: float) -> None:
     congestion.cwnd = congestion.ssthresh or congestion.cwnd
     tcb.undo = None
     _note_reduction(tcb)
-    tell(tcb, "tail-loss", now)
+    tcb.tell("tail-loss", now)
 
 
 def _note_reduction(tcb: Tcb) -> None:
@@ -241,4 +234,4 @@ def _leave(tcb: Tcb, recovery: Recovery, now: float) -> None:
     tcb.dup_acks = 0
     if tcb.scoreboard:
         tlp.arm(tcb, now)  # nobody watched the end of what left meanwhile
-    tell(tcb, "recovered", now)
+    tcb.tell("recovered", now)

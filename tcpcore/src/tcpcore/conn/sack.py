@@ -280,10 +280,6 @@ class Scoreboard:
                 return piece
         return None
 
-    def first_sent(self) -> float | None:
-        """When the earliest range in flight was sent."""
-        return self._ranges[self._head].time if len(self) else None
-
     def blocks(self) -> tuple[tuple[int, int], ...]:
         """What is selectively acknowledged, as (left, right)."""
         return tuple((piece.start, piece.end) for piece in self._ranges[self._head :] if piece.state == SACKED)

@@ -94,5 +94,4 @@ def undo(tcb: Tcb, now: float) -> None:
         tcb.scoreboard.forgive()
         tlp.arm(tcb, now)
     tcb.spurious_recoveries += 1
-    if tcb.env.observer is not None:
-        tcb.env.observer.congestion_event(tcb, "spurious", now)
+    tcb.tell("spurious", now)

@@ -328,6 +328,11 @@ class Tcb:
             self.notify(Ready.ADVICE)
         self.soft_error = error
 
+    def tell(self, event: str, now: float) -> None:
+        """Let the observer know of a congestion event."""
+        if self.env.observer is not None:
+            self.env.observer.congestion_event(self, event, now)
+
     def enter(self, state: State) -> None:
         """Take an arrow of Figure 5."""
         old = self.state

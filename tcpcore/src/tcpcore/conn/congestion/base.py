@@ -40,7 +40,7 @@ class CongestionControl:
         self.ssthresh: int | None = None
 
     def on_ack(self, acked: int, flight: int, *, una: int, nxt: int, rtt: RttEstimator, now: float) -> None:
-        """``acked`` bytes were acknowledged outside recovery, up to ``una``; ``flight`` were outstanding before."""
+        """``acked`` bytes were acknowledged, up to ``una``; ``flight`` were outstanding when new text last left."""
         raise NotImplementedError
 
     def on_loss(self, flight: int, *, now: float) -> None:
