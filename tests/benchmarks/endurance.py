@@ -21,6 +21,7 @@ from tcpcore.driver import TCPStream, TunLink, open_stack
 from tcpcore.driver.netns import enter_private_namespace
 from tcpcore.seqnum import MODULUS
 from tcpcore.stack.isn import initial_numbers
+from tcpcore.wire.usual import ends
 from tests.system.kernel import DEVICE, KERNEL, KERNEL_ADDRESSES, OUR_ADDRESSES, OURS
 
 PORT: Final = 7070
@@ -75,10 +76,10 @@ def kernel_peer(direction: str, size: int) -> None:
 
 def secret_for_high_iss(now: float) -> bytes:
     """A secret that puts our ISS 16 to 32 MiB below 2**32, if the connection is made within seconds."""
-    local, remote = socket.inet_aton(OURS), socket.inet_aton(KERNEL)
+    key = ends(socket.inet_aton(KERNEL), socket.inet_aton(OURS), PEER_PORT, PORT)
     for number in range(1 << 16):
         secret = number.to_bytes(32, "big")
-        iss, _ = initial_numbers(Stack([], secret=secret).env, local, PORT, remote, PEER_PORT, now)
+        iss, _ = initial_numbers(Stack([], secret=secret).env, key, now)
         if 1 << 24 < MODULUS - iss < 1 << 25:
             return secret
     raise AssertionError("one in 256 has to fit")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 from math import inf
+from typing import Final
 
 
 class Timer(IntEnum):
@@ -41,50 +42,73 @@ class Timer(IntEnum):
         return self.name.lower().replace("_", "-")
 
 
+# Plain ints: an enum's member costs a look-up in its class, and indexes a list slowly
+RETRANSMIT: Final = Timer.RETRANSMIT.value
+PERSIST: Final = Timer.PERSIST.value
+DELAYED_ACK: Final = Timer.DELAYED_ACK.value
+KEEPALIVE: Final = Timer.KEEPALIVE.value
+USER_TIMEOUT: Final = Timer.USER_TIMEOUT.value
+FIN_WAIT_2: Final = Timer.FIN_WAIT_2.value
+TIME_WAIT: Final = Timer.TIME_WAIT.value
+CORK: Final = Timer.CORK.value
+LINGER: Final = Timer.LINGER.value
+PATH_MTU: Final = Timer.PATH_MTU.value
+REORDERING: Final = Timer.REORDERING.value
+TAIL_LOSS: Final = Timer.TAIL_LOSS.value
+PACING: Final = Timer.PACING.value
+
 _NONE = (inf,) * len(Timer)
 
 
 class TimerTable:
-    """Deadlines by kind; ``inf`` is "not armed"."""
+    """``deadlines`` by kind; ``inf`` is "not armed". ``earliest`` is no later than any of them, maybe earlier.
 
-    __slots__ = ("_deadlines", "_durations")
+    Hot paths read and clear ``deadlines`` themselves; only ``set`` arms.
+    """
+
+    __slots__ = ("_durations", "deadlines", "earliest")
 
     def __init__(self) -> None:
-        self._deadlines = list(_NONE)
-        self._durations = [0.0] * len(Timer)
+        self.deadlines = list(_NONE)
+        self.earliest = inf
+        self._durations = list(_NONE)
 
-    def set(self, timer: Timer, now: float, duration: float) -> None:
+    def set(self, timer: int, now: float, duration: float) -> None:
         """Arm ``timer`` for ``duration`` seconds from ``now``."""
-        self._deadlines[timer] = now + duration
+        self.deadlines[timer] = deadline = now + duration
         self._durations[timer] = duration
+        if deadline < self.earliest:
+            self.earliest = deadline
 
-    def clear(self, timer: Timer) -> None:
+    def clear(self, timer: int) -> None:
         """Disarm ``timer``."""
-        self._deadlines[timer] = inf
+        self.deadlines[timer] = inf
 
     def clear_all(self) -> None:
         """Disarm every timer."""
-        self._deadlines[:] = _NONE
+        self.deadlines[:] = _NONE
+        self.earliest = inf
 
-    def armed(self, timer: Timer) -> bool:
+    def armed(self, timer: int) -> bool:
         """Whether ``timer`` runs."""
-        return self._deadlines[timer] != inf
+        return self.deadlines[timer] != inf
 
-    def deadline(self, timer: Timer) -> float:
+    def deadline(self, timer: int) -> float:
         """When ``timer`` fires; ``inf`` when it is not armed."""
-        return self._deadlines[timer]
+        return self.deadlines[timer]
 
-    def duration(self, timer: Timer) -> float:
+    def duration(self, timer: int) -> float:
         """Seconds for which ``timer`` was last armed."""
         return self._durations[timer]
 
     def next_deadline(self) -> float:
-        """The earliest deadline, or ``inf``."""
-        return min(self._deadlines)
+        """The earliest deadline, or ``inf``: exactly, and from now on in ``earliest`` too."""
+        self.earliest = min(self.deadlines)
+        return self.earliest
 
     def pop_expired(self, now: float) -> list[Timer]:
         """Disarm and return the timers due at or before ``now``."""
-        expired = [timer for timer in Timer if self._deadlines[timer] <= now]
+        expired = [Timer(timer) for timer, deadline in enumerate(self.deadlines) if deadline <= now]
         for timer in expired:
-            self._deadlines[timer] = inf
+            self.deadlines[timer] = inf
         return expired

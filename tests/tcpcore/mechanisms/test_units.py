@@ -23,6 +23,7 @@ from tcpcore.seqnum import unwrap, wrap
 from tcpcore.stack.isn import initial_numbers
 from tcpcore.stack.ports import EphemeralPorts
 from tcpcore.timing import Timer, TimerTable
+from tcpcore.wire.usual import ends
 
 
 def environment(config: Config | None = None, secret: bytes = b"secret") -> Environment:
@@ -245,23 +246,23 @@ def test_ports_cannot_be_guessed_from_another_secret() -> None:
 
 def test_initial_number_follows_a_clock_of_4_microseconds() -> None:
     env = environment()
-    one, later = (initial_numbers(env, b"aaaa", 1, b"bbbb", 2, now)[0] for now in (0.0, 1.0))
+    one, later = (initial_numbers(env, ends(b"bbbb", b"aaaa", 2, 1), now)[0] for now in (0.0, 1.0))
     assert (later - one) & 0xFFFFFFFF in range(249_999, 250_002)
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        lambda env: initial_numbers(env, b"aaaa", 1, b"bbbb", 3, 0.0),
-        lambda env: initial_numbers(env, b"aaaa", 1, b"bbbc", 2, 0.0),
-        lambda env: initial_numbers(environment(secret=b"x"), b"aaaa", 1, b"bbbb", 2, 0.0),
+        lambda env: initial_numbers(env, ends(b"bbbb", b"aaaa", 3, 1), 0.0),
+        lambda env: initial_numbers(env, ends(b"bbbc", b"aaaa", 2, 1), 0.0),
+        lambda env: initial_numbers(environment(secret=b"x"), ends(b"bbbb", b"aaaa", 2, 1), 0.0),
     ],
 )
 def test_initial_number_depends_on_both_ends_and_the_secret(
     other: Callable[[Environment], tuple[int, int]],
 ) -> None:
     env = environment()
-    assert other(env) != initial_numbers(env, b"aaaa", 1, b"bbbb", 2, 0.0)
+    assert other(env) != initial_numbers(env, ends(b"bbbb", b"aaaa", 2, 1), 0.0)
 
 
 def test_retransmission_times_of_a_default_connection_never_shrink() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from tcpcore import timing
 from tcpcore.conn import sackreport
 from tcpcore.conn.state import SYN_RECEIVED, TIME_WAIT
 from tcpcore.conn.tcb import Tcb
-from tcpcore.timing import Timer
 from tcpcore.wire.tcp import ACK, ECE, FIN, RST, SYN, Segment
 
 TS_RECENT_LIFETIME: Final = 24 * 86400.0
@@ -63,7 +63,7 @@ def _unacceptable(tcb: Tcb, seg: Segment, now: float) -> None:
             tcb.ecn = None  # the peer takes its offer back (RFC 3168 section 6.1.1.1)
     elif tcb.state is TIME_WAIT and seg.flags & FIN and seg.seq + seg.length == tcb.rcv_nxt:
         tcb.ack_now = True  # the peer's FIN again: "Acknowledge it, and restart the 2 MSL timeout"
-        tcb.timers.set(Timer.TIME_WAIT, now, 2 * tcb.config.msl)
+        tcb.timers.set(timing.TIME_WAIT, now, 2 * tcb.config.msl)
     elif not seg.payload and seg.seq != tcb.rcv_nxt - 1:
         tcb.challenge_ack(now)  # dataless: rate-limited, so that two ends cannot answer each other forever
     else:

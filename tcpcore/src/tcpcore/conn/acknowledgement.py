@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from tcpcore import timing
 from tcpcore.conn import mtuprobe, rate, recovery, roundtrip
 from tcpcore.conn.sack import NOTHING
 from tcpcore.conn.tcb import Ready, Tcb
-from tcpcore.timing import Timer
 from tcpcore.wire.tcp import FIN, SYN, Segment
 
 
 def acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     """SND.UNA < SEG.ACK =< SND.NXT: set SND.UNA <- SEG.ACK, remove what is acknowledged."""
     ack, flight = seg.ack, tcb.in_flight
+    if not seg.sack and nothing_is_missing(tcb):
+        in_order(tcb, ack, now)
+        return
     acked = ack - tcb.snd_una
     delivery = NOTHING
     if tcb.scoreboard is not None:
@@ -21,21 +24,62 @@ def acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
             tcb.scoreboard = None
     if tcb.mtu_search is not None:
         mtuprobe.acknowledged(tcb, ack, now)
-    before = len(tcb.send_buffer)
-    tcb.snd_una = ack
-    tcb.send_buffer.acknowledge(min(ack, tcb.send_buffer.end))
-    tcb.bytes_acked += before - len(tcb.send_buffer)
-    tcb.retransmissions = tcb.probes_unanswered = 0  # the back-off stays until an RTT sample (Karn, MUST-18)
-    tcb.first_unacked_at = now
-    tcb.soft_error = None
+    _advance(tcb, ack, now)
     recovery.react(tcb, seg, delivery, acked, flight, now)
     if tcb.rate is not None:
         rate.acknowledged(tcb, tcb.rate, delivery, now)
-    if tcb.in_flight:
-        tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)  # RFC 6298 section 5.3
+    _rearm(tcb, now)
+
+
+def nothing_is_missing(tcb: Tcb) -> bool:
+    """Whether all that is in flight was sent once, in order, with nothing beyond a gap, and nobody looks closer."""
+    board = tcb.scoreboard
+    return (
+        board is not None
+        and board.clean
+        and tcb.recovery is None
+        and tcb.tlp_end is None
+        and not tcb.dup_acks
+        and tcb.mtu_search is None
+        and tcb.rate is None
+    )
+
+
+def in_order(tcb: Tcb, ack: int, now: float) -> None:
+    """``acknowledged`` where ``nothing_is_missing``: the common case."""
+    board = tcb.scoreboard
+    assert board is not None
+    oldest, newest = board.acknowledge_clean(ack)
+    if not len(board):
+        tcb.scoreboard = None
+    acked = ack - tcb.snd_una
+    tcb.rtt.seen(now - newest)
+    tcb.rtt.sample(now - oldest, -((tcb.snd_una - tcb.snd_nxt) // max(2 * tcb.mss, acked)))
+    _advance(tcb, ack, now)
+    tcb.congestion.on_ack(acked, tcb.flight_after_send, una=ack, nxt=tcb.snd_nxt, rtt=tcb.rtt, now=now)
+    _rearm(tcb, now)
+
+
+def _advance(tcb: Tcb, ack: int, now: float) -> None:
+    """SND.UNA <- SEG.ACK."""
+    buffer = tcb.send_buffer
+    tcb.snd_una = ack
+    if ack > buffer.end:
+        ack = buffer.end  # the FIN
+    tcb.bytes_acked += ack - buffer.start
+    buffer.acknowledge(ack)
+    tcb.retransmissions = tcb.probes_unanswered = 0  # the back-off stays until an RTT sample (Karn, MUST-18)
+    tcb.first_unacked_at = now
+    tcb.soft_error = None
+
+
+def _rearm(tcb: Tcb, now: float) -> None:
+    """RFC 6298 section 5.2, 5.3; and the user has room."""
+    if tcb.snd_nxt > tcb.snd_una:
+        tcb.timers.set(timing.RETRANSMIT, now, tcb.rtt.rto)
     else:
-        tcb.timers.clear(Timer.RETRANSMIT)
-        tcb.timers.clear(Timer.USER_TIMEOUT)
+        tcb.timers.clear(timing.RETRANSMIT)
+        tcb.timers.clear(timing.USER_TIMEOUT)
     if tcb.unreported_write and len(tcb.send_buffer) <= tcb.config.send_buffer // 2:
         tcb.unreported_write = False
         tcb.notify(Ready.WRITABLE)
@@ -66,21 +110,21 @@ def is_duplicate(tcb: Tcb, seg: Segment) -> bool:
     )
 
 
-def update_send_window(tcb: Tcb, seg: Segment, now: float) -> None:
+def update_send_window(tcb: Tcb, seq: int, ack: int, wnd: int) -> None:
     """The RFC asks for a new SEG.SEQ first; but an ACK that moves SND.UNA must not take an old window along."""
-    if tcb.snd_wl2 < seg.ack or (tcb.snd_wl2 == seg.ack and tcb.snd_wl1 <= seg.seq):
-        wnd = seg.wnd << (tcb.snd_wscale or 0)
+    if tcb.snd_wl2 < ack or (tcb.snd_wl2 == ack and tcb.snd_wl1 <= seq):
+        wnd <<= tcb.snd_wscale or 0
         if wnd and not tcb.snd_wnd and tcb.scoreboard is not None and tcb.scoreboard.lost:
             tcb.scoreboard.lose(tcb.snd_una, tcb.snd_una + 1)  # the octet that probed the closed window was refused
         tcb.snd_wnd = wnd
-        tcb.snd_wl1, tcb.snd_wl2 = seg.seq, seg.ack
+        tcb.snd_wl1, tcb.snd_wl2 = seq, ack
         if wnd > tcb.max_snd_wnd:
             tcb.max_snd_wnd = wnd
         if wnd == 0:
             if not tcb.closed_by_user:  # else a peer without room could keep it for ever (RFC 6429)
                 tcb.retransmissions = 0  # the peer is there, it only has no room (MUST-37)
-        elif tcb.timers.armed(Timer.PERSIST) and wnd >= min(tcb.mss, tcb.max_snd_wnd // 2):
-            tcb.timers.clear(Timer.PERSIST)
+        elif tcb.timers.armed(timing.PERSIST) and wnd >= min(tcb.mss, tcb.max_snd_wnd // 2):
+            tcb.timers.clear(timing.PERSIST)
             tcb.rtt.acknowledged()
     if tcb.probes_unanswered and not tcb.closed_by_user:
         tcb.probes_unanswered, tcb.soft_error = 0, None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tcpcore import timing
 from tcpcore.conn import (
     acceptance,
     acknowledgement,
@@ -15,14 +16,13 @@ from tcpcore.conn import (
     keepalive,
     recovery,
     roundtrip,
-    sackreport,
     syn,
+    text,
     urgent,
     usertimeout,
     window,
 )
 from tcpcore.conn.environment import Environment
-from tcpcore.conn.outoforder import OutOfOrder
 from tcpcore.conn.packets import emit_stateless
 from tcpcore.conn.state import (
     CLOSE_WAIT,
@@ -41,7 +41,6 @@ from tcpcore.conn.state import (
 from tcpcore.conn.tcb import Ready, Tcb
 from tcpcore.errors import ConnectionRefusedError, ConnectionResetError
 from tcpcore.seqnum import unwrap
-from tcpcore.timing import Timer
 from tcpcore.wire.ippacket import IPPacket
 from tcpcore.wire.tcp import ACK, ECE, FIN, RST, SYN, URG, Segment
 
@@ -233,7 +232,7 @@ def _fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
     if tcb.ecn is not None and seg.flags & ECE and not seg.flags & SYN:
         ecn.echo_arrived(tcb, tcb.ecn, tcb.snd_nxt - una, now)
     if ack >= tcb.snd_una:
-        acknowledgement.update_send_window(tcb, seg, now)
+        acknowledgement.update_send_window(tcb, seg.seq, ack, seg.wnd)
     return _acknowledges_fin(tcb, now)
 
 
@@ -279,8 +278,8 @@ def _syn_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     tcb.send_buffer.start = tcb.snd_una
     tcb.retransmissions = 0
     tcb.snd_sml = tcb.snd_una
-    tcb.timers.clear(Timer.RETRANSMIT)
-    tcb.timers.clear(Timer.USER_TIMEOUT)
+    tcb.timers.clear(timing.RETRANSMIT)
+    tcb.timers.clear(timing.USER_TIMEOUT)
 
 
 def _acknowledges_fin(tcb: Tcb, now: float) -> bool:
@@ -290,8 +289,8 @@ def _acknowledges_fin(tcb: Tcb, now: float) -> bool:
     if tcb.state is FIN_WAIT_1:
         tcb.enter(FIN_WAIT_2)
         if tcb.closed_by_user:
-            tcb.timers.set(Timer.FIN_WAIT_2, now, tcb.config.fin_wait_2_timeout)
-            tcb.timers.clear(Timer.LINGER)
+            tcb.timers.set(timing.FIN_WAIT_2, now, tcb.config.fin_wait_2_timeout)
+            tcb.timers.clear(timing.LINGER)
     elif tcb.state is CLOSING:
         _enter_time_wait(tcb, now)
         return False
@@ -323,48 +322,9 @@ def _seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> None:
         tcb.finish(ConnectionResetError("data arrived after CLOSE"))
         return
     if seg.seq == tcb.rcv_nxt:
-        _take_in_order(tcb, bytes(seg.payload), now)
+        text.take_in_order(tcb, bytes(seg.payload), now)
     else:
-        _keep_out_of_order(tcb, seg, now)
-
-
-def _take_in_order(tcb: Tcb, data: bytes, now: float) -> None:
-    _deliver(tcb, data)
-    if tcb.out_of_order is not None:
-        for piece in tcb.out_of_order.take(tcb.rcv_nxt):
-            _deliver(tcb, piece if tcb.rcv_fin is None else piece[: tcb.rcv_fin - tcb.rcv_nxt])
-        if not len(tcb.out_of_order):
-            tcb.out_of_order = None
-        tcb.ack_now = True  # a hole was filled, in part at least (RFC 5681 section 4.2)
-    tcb.last_data_in = now
-    if tcb.rcv_nxt - tcb.last_ack_sent >= 2 * tcb.rcv_mss or tcb.config.delayed_ack == 0.0:
-        tcb.ack_now = True  # every second full-sized segment (MUST-59)
-    elif not tcb.timers.armed(Timer.DELAYED_ACK):
-        tcb.timers.set(Timer.DELAYED_ACK, now, tcb.config.delayed_ack)
-
-
-def _deliver(tcb: Tcb, data: bytes) -> None:
-    if tcb.rcv_fin is not None:
-        data = data[: tcb.rcv_fin - tcb.rcv_nxt]  # nothing comes behind a FIN
-    tcb.rcv_nxt += len(data)
-    tcb.bytes_in += len(data)
-    if not tcb.read_closed:
-        tcb.rcv_queue.append(data)
-        tcb.notify(Ready.READABLE)
-
-
-def _keep_out_of_order(tcb: Tcb, seg: Segment, now: float) -> None:
-    tcb.ack_now = True  # at once, so that the sender sees duplicate ACKs (RFC 5681 section 4.2)
-    tcb.segments_out_of_order += 1
-    if tcb.out_of_order is None:
-        tcb.out_of_order = OutOfOrder()
-    if len(tcb.out_of_order) >= tcb.config.max_out_of_order:
-        tcb.env.drop("out-of-order-limit", now)
-        return
-    if tcb.sack_ok and (known := tcb.out_of_order.around(seg.seq)) is not None:
-        sackreport.duplicate(tcb, seg.seq, min(known[1], seg.seq + len(seg.payload)))
-    if not tcb.out_of_order.insert(seg.seq, bytes(seg.payload)):
-        tcb.segments_duplicate += 1
+        text.keep_out_of_order(tcb, seg, now)
 
 
 def _eighth_check_fin(tcb: Tcb, now: float) -> None:
@@ -389,7 +349,7 @@ def _enter_time_wait(tcb: Tcb, now: float) -> None:
     tcb.enter(TIME_WAIT)
     tcb.forget_growth()
     tcb.timers.clear_all()
-    tcb.timers.set(Timer.TIME_WAIT, now, 2 * tcb.config.msl)
+    tcb.timers.set(timing.TIME_WAIT, now, 2 * tcb.config.msl)
     tcb.notify(Ready.CLOSED)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
+from tcpcore import timing
 from tcpcore.conn import autotune, congestion, keepalive, mtuprobe, pacing, rate, recovery, urgent, usertimeout, window
 from tcpcore.conn.state import (
     CLOSE_WAIT,
@@ -69,26 +70,33 @@ def open_active(tcb: Tcb) -> None:
 
 def send(tcb: Tcb, data: bytes | memoryview, now: float, is_urgent: bool = False) -> int:
     """3.10.2 SEND: bytes taken, 0 when the buffer is full."""
+    if tcb.state is not ESTABLISHED or tcb.fin_seq is not None:
+        _check_sendable(tcb)
+    buffer = tcb.send_buffer
+    room = tcb.config.send_buffer - buffer.end + buffer.start
+    length = len(data)
+    if length > room:
+        tcb.unreported_write = True
+        if room <= 0:
+            return 0
+        data, length = data[:room], room
+    if length:
+        if tcb.rate is not None:
+            rate.check_app_limited(tcb, tcb.rate, now)
+        buffer.append(data)
+        if is_urgent:
+            tcb.snd_up = buffer.end  # the octet behind the urgent data (MUST-62)
+            tcb.ack_now |= tcb.state in SENDING  # the news goes out even when no text may (section 3.8.5)
+        if not tcb.pending:
+            tcb.touch()
+    return length
+
+
+def _check_sendable(tcb: Tcb) -> None:
     if tcb.state is CLOSED:
         raise tcb.error or ConnectionNotExistError("connection does not exist")
     if tcb.fin_seq is not None or (tcb.state not in SENDING and tcb.state not in OPENING):
         raise ConnectionClosingError("connection closing")
-    room = tcb.config.send_buffer - len(tcb.send_buffer)
-    if room <= 0:
-        tcb.unreported_write = True
-        return 0
-    if len(data) > room:
-        data = data[:room]
-        tcb.unreported_write = True
-    if data:
-        if tcb.rate is not None:
-            rate.check_app_limited(tcb, tcb.rate, now)
-        tcb.send_buffer.append(data)
-        if is_urgent:
-            tcb.snd_up = tcb.send_buffer.end  # the octet behind the urgent data (MUST-62)
-            tcb.ack_now |= tcb.state in SENDING  # the news goes out even when no text may (section 3.8.5)
-        tcb.touch()
-    return len(data)
 
 
 def receive(tcb: Tcb, max_bytes: int, now: float) -> bytes | None:
@@ -145,10 +153,10 @@ def close(tcb: Tcb, now: float) -> None:
         return
     shutdown(tcb)
     if tcb.state is FIN_WAIT_2:
-        tcb.timers.set(Timer.FIN_WAIT_2, now, tcb.config.fin_wait_2_timeout)
+        tcb.timers.set(timing.FIN_WAIT_2, now, tcb.config.fin_wait_2_timeout)
         tcb.touch()
     elif tcb.config.linger is not None and tcb.state not in (CLOSED, TIME_WAIT):
-        tcb.timers.set(Timer.LINGER, now, tcb.config.linger)
+        tcb.timers.set(timing.LINGER, now, tcb.config.linger)
         tcb.touch()
 
 
@@ -176,11 +184,13 @@ def set_option(tcb: Tcb, name: str, value: Any, now: float) -> None:
         tcb.keepalive_probes = 0
         keepalive.rearm(tcb, now)
     elif name == "cork" and not value:
-        tcb.timers.clear(Timer.CORK)
+        tcb.timers.clear(timing.CORK)
         tcb.flush_to = tcb.send_buffer.end
     elif name == "congestion_control":
         tcb.control(congestion.replacement(tcb.congestion, value))
         tcb.undo = None  # that would bring the old one back
+    elif name in ("ttl", "traffic_class"):
+        tcb.pseudo_sum = -1
     elif name == "pacing":
         tcb.pace()
     elif "user_timeout" in name:
@@ -286,7 +296,7 @@ def _timers(tcb: Tcb, now: float) -> tuple[TimerStatus, ...]:
     for timer in Timer:
         if tcb.timers.armed(timer):
             deadline, duration = tcb.timers.deadline(timer), tcb.timers.duration(timer)
-            if timer is Timer.KEEPALIVE and not tcb.keepalive_probes:
+            if timer == timing.KEEPALIVE and not tcb.keepalive_probes:
                 # The timer is lazy: what counts is when the peer was last heard
                 deadline, duration = keepalive.due(tcb, now), tcb.config.keepalive_idle
             result.append(TimerStatus(str(timer), max(deadline - now, 0.0), duration))

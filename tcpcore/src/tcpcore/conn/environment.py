@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tcpcore.wire.packet import Packet
     from tcpcore.wire.tcp import Segment
 
+IPV4_ENDS: Final = 12
 IDENTIFICATIONS: Final = 256
 """Counters of IPv4 identifications."""
 
@@ -127,11 +128,10 @@ class Environment:
         """A ``size`` byte number that only the holder of the secret can predict (RFC 6528, 6056, 7323)."""
         return int.from_bytes(hashlib.blake2b(data, key=self.secret, digest_size=size).digest(), "big")
 
-    def flow_label(self, source: bytes, destination: bytes, ports: tuple[int, int]) -> int:
+    def flow_label(self, ends: bytes) -> int:
         """The 20 bits that mark all packets of one connection, and of no other, for routers (RFC 6437 section 3)."""
-        if len(source) == 4:
+        if len(ends) == IPV4_ENDS:
             return 0
-        ends = source + destination + ports[0].to_bytes(2, "big") + ports[1].to_bytes(2, "big")
         return self.keyed_hash(b"flow-label" + ends, 3) & 0xFFFFF
 
     def next_identification(self, destination: bytes, count: int) -> int:

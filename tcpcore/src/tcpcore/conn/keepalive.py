@@ -5,10 +5,10 @@ The timer is lazy: arrivals only note the time, and a timer that fires too early
 
 from __future__ import annotations
 
+from tcpcore import timing
 from tcpcore.conn.state import CLOSE_WAIT, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2
 from tcpcore.conn.tcb import Tcb
 from tcpcore.errors import KeepaliveTimeoutError
-from tcpcore.timing import Timer
 
 _STATES = frozenset({ESTABLISHED, CLOSE_WAIT, FIN_WAIT_1, FIN_WAIT_2})
 
@@ -16,15 +16,15 @@ _STATES = frozenset({ESTABLISHED, CLOSE_WAIT, FIN_WAIT_1, FIN_WAIT_2})
 def rearm(tcb: Tcb, now: float) -> None:
     """Arm or disarm the timer by the settings and the time the peer was last heard."""
     if not tcb.config.keepalive or tcb.state not in _STATES:
-        tcb.timers.clear(Timer.KEEPALIVE)
+        tcb.timers.clear(timing.KEEPALIVE)
         return
-    tcb.timers.set(Timer.KEEPALIVE, now, max(due(tcb, now) - now, 0.0))
+    tcb.timers.set(timing.KEEPALIVE, now, max(due(tcb, now) - now, 0.0))
 
 
 def due(tcb: Tcb, now: float) -> float:
     """When the next probe is due, should the peer stay silent."""
     if tcb.keepalive_probes:
-        return tcb.timers.deadline(Timer.KEEPALIVE)
+        return tcb.timers.deadline(timing.KEEPALIVE)
     return tcb.last_received + tcb.config.keepalive_idle
 
 
@@ -42,14 +42,14 @@ def expired(tcb: Tcb, now: float) -> None:
     if not config.keepalive or tcb.state not in _STATES:
         return
     if tcb.keepalive_probes == 0 and (left := tcb.last_received + config.keepalive_idle - now) > 0:
-        tcb.timers.set(Timer.KEEPALIVE, now, left)
+        tcb.timers.set(timing.KEEPALIVE, now, left)
     elif tcb.in_flight:
         # Retransmissions probe already, and they have limits of their own
-        tcb.timers.set(Timer.KEEPALIVE, now, config.keepalive_interval)
+        tcb.timers.set(timing.KEEPALIVE, now, config.keepalive_interval)
     elif tcb.keepalive_probes >= config.keepalive_count:
         tcb.rst_wanted = True
         tcb.finish(KeepaliveTimeoutError(f"no answer to {tcb.keepalive_probes} keepalive probes"))
     else:
         tcb.keepalive_probes += 1
         tcb.probe_now = True
-        tcb.timers.set(Timer.KEEPALIVE, now, config.keepalive_interval)
+        tcb.timers.set(timing.KEEPALIVE, now, config.keepalive_interval)

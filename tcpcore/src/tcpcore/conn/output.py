@@ -6,20 +6,19 @@ Arrivals, user calls and timeouts leave their wishes on the control block; ``out
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Final
 
+from tcpcore import timing
 from tcpcore.conn import ecn, mtuprobe, pacing, rate, sackreport, spurious, tlp, usertimeout, window
 from tcpcore.conn.congestion.base import initial_window
-from tcpcore.conn.packets import emit, segment_options, syn_options
+from tcpcore.conn.packets import emit, emit_usual, segment_options, syn_options
 from tcpcore.conn.sack import Scoreboard
 from tcpcore.conn.state import CLOSED, LISTEN, OPENING, SYN_SENT, TIME_WAIT
 from tcpcore.conn.tcb import FIXED_HEADERS, Tcb
-from tcpcore.timing import Timer
 from tcpcore.wire.packet import Buffer
 from tcpcore.wire.tcp import ACK, ECE, FIN, PSH, RST, SYN, URG
 
-JOIN_ABOVE: Final = 16
-"""More payload pieces than this are copied into one: gathering them in a system call would cost more."""
 MAX_OPTIONS: Final = 40
 """Bytes of options that a header has room for."""
 CORK_CEILING: Final = 0.2
@@ -28,6 +27,30 @@ CORK_CEILING: Final = 0.2
 
 def output(tcb: Tcb, now: float) -> None:
     """Send what is due and allowed."""
+    state = tcb.state
+    if tcb.reset_seq is not None or tcb.rst_wanted:
+        _send_reset(tcb, now)
+    if state is CLOSED or state is LISTEN:
+        return
+    if state in OPENING:
+        if tcb.syn_due:
+            _send_syn(tcb, now)
+    elif state is not TIME_WAIT:
+        if tcb.user_timeout_due:
+            _send_segment(tcb, tcb.snd_nxt, ACK, 0, now)
+        if tcb.scoreboard is not None and tcb.scoreboard.lost:
+            _retransmit(tcb, tcb.scoreboard, now)
+        if tcb.send_buffer.end > tcb.snd_nxt or tcb.fin_seq is not None:
+            _send_new(tcb, now)
+        if tcb.probe_now:
+            _send_probe(tcb, now)
+        if tcb.tail_probe_due:
+            _send_tail_probe(tcb, now)
+    if tcb.ack_now:
+        _send_segment(tcb, tcb.snd_nxt, ACK, 0, now)
+
+
+def _send_reset(tcb: Tcb, now: float) -> None:
     if tcb.reset_seq is not None:
         emit(tcb, tcb.reset_seq, 0, RST, 0, now)
         tcb.reset_seq = None
@@ -36,22 +59,6 @@ def output(tcb: Tcb, now: float) -> None:
         # With a probe's octet on its way nobody knows where the peer's RCV.NXT is, and a RST has to hit it exactly
         for seq in range(tcb.snd_nxt, tcb.snd_nxt + 1 + tcb.out_probe):
             emit(tcb, seq, tcb.rcv_nxt, RST | ACK, 0, now, segment_options(tcb, now))
-    if tcb.state is CLOSED or tcb.state is LISTEN:
-        return
-    if tcb.state in OPENING:
-        if tcb.syn_due:
-            _send_syn(tcb, now)
-    elif tcb.state is not TIME_WAIT:
-        if tcb.user_timeout_due:
-            _send_segment(tcb, tcb.snd_nxt, ACK, 0, now)
-        _retransmit(tcb, now)
-        _send_new(tcb, now)
-        if tcb.probe_now:
-            _send_probe(tcb, now)
-        if tcb.tail_probe_due:
-            _send_tail_probe(tcb, now)
-    if tcb.ack_now:
-        _send_segment(tcb, tcb.snd_nxt, ACK, 0, now)
 
 
 def _send_syn(tcb: Tcb, now: float) -> None:
@@ -70,9 +77,9 @@ def _send_syn(tcb: Tcb, now: float) -> None:
         tcb.scoreboard = Scoreboard(tcb.iss)
         tcb.scoreboard.sent(tcb.iss, tcb.snd_nxt, now)
         tcb.first_unacked_at = now
-        tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)
+        tcb.timers.set(timing.RETRANSMIT, now, tcb.rtt.rto)
         if tcb.user_timeout is not None and tcb.backlog is None:
-            tcb.timers.set(Timer.USER_TIMEOUT, now, tcb.user_timeout)
+            tcb.timers.set(timing.USER_TIMEOUT, now, tcb.user_timeout)
     flags = SYN | ecn.offer(tcb) if tcb.state is SYN_SENT else SYN | ACK
     if flags & ACK and tcb.ecn is not None:
         flags |= ECE
@@ -81,10 +88,9 @@ def _send_syn(tcb: Tcb, now: float) -> None:
     _acknowledged(tcb)
 
 
-def _retransmit(tcb: Tcb, now: float) -> None:
+def _retransmit(tcb: Tcb, board: Scoreboard, now: float) -> None:
     """Send again what is lost, as the congestion window allows."""
-    board = tcb.scoreboard
-    while board is not None and (lost := board.next_lost(tcb.mss)) is not None and tcb.pipe < tcb.congestion.cwnd:
+    while (lost := board.next_lost(tcb.mss)) is not None and tcb.pipe < tcb.congestion.cwnd:
         seq, end = lost
         edge = tcb.snd_una + max(tcb.snd_wnd, 1)  # one octet at least, to learn of a window that shrank
         if seq >= edge:
@@ -125,9 +131,9 @@ def _send_new(tcb: Tcb, now: float) -> None:
     board = tcb.scoreboard
     if board is not None and board.lost:
         return
-    if not tcb.in_flight and tcb.last_data_out is not None and now - tcb.last_data_out > tcb.rtt.rto:
+    if tcb.snd_nxt == tcb.snd_una and tcb.last_data_out is not None and now - tcb.last_data_out > tcb.rtt.rto:
         tcb.congestion.on_idle(initial_window(tcb.mss, tcb.config.initial_window_segments))
-    limit = _largest_segment(tcb)
+    limit = 0
     while (unsent := tcb.send_buffer.end - tcb.snd_nxt) > 0:
         if tcb.mtu_search is not None and (length := mtuprobe.due(tcb)):
             if length > min(tcb.snd_wnd - tcb.in_flight, tcb.congestion.cwnd - tcb.pipe):
@@ -135,6 +141,7 @@ def _send_new(tcb: Tcb, now: float) -> None:
             _send_text(tcb, ACK, length, now, length)
             mtuprobe.sent(tcb, length)
             continue
+        limit = limit or (tcb.mss if unsent <= tcb.mss else _largest_segment(tcb))
         length = _allowed(tcb, unsent, limit)
         if length <= 0:
             _wait(tcb, now)
@@ -151,46 +158,51 @@ def _send_new(tcb: Tcb, now: float) -> None:
 
 def _send_text(tcb: Tcb, flags: int, length: int, now: float, size: int = 0) -> None:
     """Send new text; ``size``: what a whole segment is, if not one MSS."""
-    seq = tcb.snd_nxt
-    if not tcb.in_flight:
+    seq, una, timers = tcb.snd_nxt, tcb.snd_una, tcb.timers
+    end = seq + length + (flags & FIN)
+    if seq == una:
         tcb.first_unacked_at = now
-    tcb.snd_nxt = seq + length + (flags & FIN)
+    tcb.snd_nxt = end
     tcb.out_probe = False
     if length % (size or tcb.mss):
-        tcb.snd_sml = tcb.snd_nxt
+        tcb.snd_sml = end
     tcb.bytes_out += length
     tcb.last_data_out = now
-    tcb.flight_after_send = tcb.snd_nxt - tcb.snd_una
-    if tcb.scoreboard is None:
-        tcb.scoreboard = Scoreboard(seq)
-    departure = rate.departs(tcb, tcb.rate, tcb.snd_nxt - seq, tcb.pipe, now) if tcb.rate is not None else None
-    tcb.scoreboard.sent(seq, tcb.snd_nxt, now, departure)
+    tcb.flight_after_send = end - una
+    board = tcb.scoreboard
+    if board is None:
+        tcb.scoreboard = board = Scoreboard(seq)
+    departure = rate.departs(tcb, tcb.rate, end - seq, tcb.pipe, now) if tcb.rate is not None else None
+    board.sent(seq, end, now, departure)
+    deadlines = timers.deadlines
     if tcb.recovery is not None:
-        _count_sent(tcb, tcb.snd_nxt - seq)
-    elif tcb.sack_ok:
+        _count_sent(tcb, end - seq)
+    elif deadlines[timing.TAIL_LOSS] == inf:
         tlp.arm(tcb, now)
-    tcb.timers.clear(Timer.PERSIST)
-    if tcb.config.cork:
-        tcb.timers.clear(Timer.CORK)  # a new tail begins to wait
-    if not tcb.timers.armed(Timer.RETRANSMIT):
-        tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)
-    if tcb.user_timeout is not None and not tcb.timers.armed(Timer.USER_TIMEOUT):
-        tcb.timers.set(Timer.USER_TIMEOUT, now, tcb.user_timeout)
+    deadlines[timing.PERSIST] = inf
+    deadlines[timing.CORK] = inf  # a new tail begins to wait
+    if deadlines[timing.RETRANSMIT] == inf:
+        timers.set(timing.RETRANSMIT, now, tcb.rtt.rto)
+    if tcb.user_timeout is not None and deadlines[timing.USER_TIMEOUT] == inf:
+        timers.set(timing.USER_TIMEOUT, now, tcb.user_timeout)
     _send_segment(tcb, seq, flags, length, now, size, new=True)
 
 
 def _allowed(tcb: Tcb, unsent: int, limit: int) -> int:
     """Bytes that may leave as one segment: SWS avoidance of the sender (RFC 9293 section 3.8.6.2.1)."""
-    usable = tcb.snd_una + tcb.snd_wnd - tcb.snd_nxt
-    room = min(usable, tcb.congestion.cwnd - tcb.pipe)
-    length = min(unsent, room, limit)
-    if length == unsent:
-        tail = length % tcb.mss
+    mss, flight = tcb.mss, tcb.snd_nxt - tcb.snd_una
+    usable = tcb.snd_wnd - flight
+    room = tcb.congestion.cwnd - (flight if tcb.scoreboard is None else tcb.pipe)
+    if room > usable:
+        room = usable
+    if unsent <= limit and unsent <= room:
+        tail = unsent % mss
         if tail and not _may_send_small(tcb):
-            return length - tail
-        return length
-    if length >= tcb.mss:
-        return length - length % tcb.mss
+            return unsent - tail
+        return unsent
+    length = room if room < limit else limit
+    if length >= mss:
+        return length - length % mss
     # (3): a fraction of the largest window, when the window is small for good
     if 0 < length == usable and 2 * length >= tcb.max_snd_wnd:
         return length
@@ -213,10 +225,10 @@ def _may_wait(tcb: Tcb) -> bool:
 def _wait(tcb: Tcb, now: float) -> None:
     """Nothing may leave: see to it that it does one day, even if the peer stays silent."""
     if tcb.config.cork and _may_wait(tcb):
-        if not tcb.timers.armed(Timer.CORK):
-            tcb.timers.set(Timer.CORK, now, CORK_CEILING)
-    elif not tcb.in_flight and not tcb.timers.armed(Timer.PERSIST):
-        tcb.timers.set(Timer.PERSIST, now, tcb.rtt.rto)
+        if not tcb.timers.armed(timing.CORK):
+            tcb.timers.set(timing.CORK, now, CORK_CEILING)
+    elif not tcb.in_flight and not tcb.timers.armed(timing.PERSIST):
+        tcb.timers.set(timing.PERSIST, now, tcb.rtt.rto)
 
 
 def _largest_segment(tcb: Tcb) -> int:
@@ -260,8 +272,10 @@ def _send_tail_probe(tcb: Tcb, now: float) -> None:
 
 def _send_segment(tcb: Tcb, seq: int, flags: int, length: int, now: float, size: int = 0, *, new: bool = False) -> None:
     payload: Sequence[Buffer] = tcb.send_buffer.pieces(seq, length) if length else ()
-    if len(payload) > JOIN_ABOVE:
-        payload = (b"".join(payload),)
+    if _is_usual(tcb, size):
+        emit_usual(tcb, seq, flags, window.offer(tcb), now, payload, length)
+        _acknowledged(tcb)
+        return
     if tcb.snd_up > tcb.snd_una and tcb.snd_up > seq:
         flags |= URG
     options = segment_options(tcb, now)
@@ -283,8 +297,22 @@ def _send_segment(tcb: Tcb, seq: int, flags: int, length: int, now: float, size:
         _acknowledged(tcb)
 
 
+def _is_usual(tcb: Tcb, size: int) -> bool:
+    """Whether a segment is one for ``emit_usual``."""
+    return (
+        tcb.ts_on
+        and not size
+        and tcb.ecn is None
+        and tcb.pacer is None
+        and tcb.snd_up <= tcb.snd_una
+        and tcb.out_of_order is None
+        and tcb.dsack is None
+        and not tcb.user_timeout_due
+    )
+
+
 def _acknowledged(tcb: Tcb) -> None:
     """The segment that left carried the ACK that was due."""
     tcb.ack_now = False
     tcb.last_ack_sent = tcb.rcv_nxt
-    tcb.timers.clear(Timer.DELAYED_ACK)
+    tcb.timers.deadlines[timing.DELAYED_ACK] = inf

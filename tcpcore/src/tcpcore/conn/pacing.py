@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tcpcore.timing import Timer
+from tcpcore import timing
 
 if TYPE_CHECKING:
     from tcpcore.conn.tcb import Tcb
@@ -64,7 +64,7 @@ def bounded(tcb: Tcb, pacer: Pacer, length: int, now: float) -> int:
         return length
     if room < mss:
         pacer.waits = True
-        tcb.timers.set(Timer.PACING, now, max(pacer.next - now, EARLY))
+        tcb.timers.set(timing.PACING, now, max(pacer.next - now, EARLY))
         return 0
     return room - room % mss
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from tcpcore import timing
 from tcpcore.conn.state import CLOSED, LISTEN, OPENING, TIME_WAIT
 from tcpcore.conn.tcb import DEFAULT_MSS, FIXED_HEADERS, Tcb
-from tcpcore.timing import Timer
 
 _PLATEAUS: Final = (65535, 32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296)
 """RFC 1191 section 7: what to try when a router does not tell its MTU."""
@@ -63,12 +63,12 @@ def learn(tcb: Tcb, now: float) -> None:
         watch(tcb, now)
     else:
         tcb.env.path_mtus.forget(tcb.remote_packed)
-        tcb.timers.clear(Timer.PATH_MTU)
+        tcb.timers.clear(timing.PATH_MTU)
 
 
 def watch(tcb: Tcb, now: float) -> None:
     """Look for a larger size after a while."""
-    tcb.timers.set(Timer.PATH_MTU, now, tcb.config.path_mtu_lifetime)
+    tcb.timers.set(timing.PATH_MTU, now, tcb.config.path_mtu_lifetime)
 
 
 def _send_again(tcb: Tcb, now: float) -> None:
@@ -77,7 +77,7 @@ def _send_again(tcb: Tcb, now: float) -> None:
     tcb.scoreboard.lose(tcb.snd_una, tcb.snd_nxt)
     if tcb.recovery is None:
         tcb.recover = tcb.snd_nxt  # duplicate ACKs that our duplicates draw are no sign of loss (RFC 6582)
-    tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)
+    tcb.timers.set(timing.RETRANSMIT, now, tcb.rtt.rto)
     tcb.touch()
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from tcpcore import timing
 from tcpcore.conn import mtuprobe, rate, spurious, tlp
 from tcpcore.conn.prr import ProportionalRateReduction
 from tcpcore.conn.rack import Rack
 from tcpcore.conn.sack import Delivery, Scoreboard
 from tcpcore.conn.tcb import Tcb
-from tcpcore.timing import Timer
 from tcpcore.wire.tcp import Segment
 
 DUPLICATE_THRESHOLD: Final = 3
@@ -64,7 +64,7 @@ def react(tcb: Tcb, seg: Segment, delivery: Delivery, acked: int, flight: int, n
     if tlp.repaired_a_loss(tcb, seg, delivery):
         _reduce_once(tcb, flight, now)
     if delivery.bytes and not acked:
-        tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)  # while anything arrives, RACK finds what is lost again
+        tcb.timers.set(timing.RETRANSMIT, now, tcb.rtt.rto)  # while anything arrives, RACK finds what is lost again
     recovery = tcb.recovery
     if tcb.sack_ok:
         _follow(tcb, delivery, now)
@@ -110,8 +110,8 @@ def on_timeout(tcb: Tcb, now: float) -> None:
         tcb.scoreboard.lose_all()
     if tcb.rate is not None:
         rate.note_losses(tcb, tcb.rate, now)
-    tcb.timers.clear(Timer.REORDERING)
-    tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)
+    tcb.timers.clear(timing.REORDERING)
+    tcb.timers.set(timing.RETRANSMIT, now, tcb.rtt.rto)
     tcb.tell("timeout", now)
 
 
@@ -156,9 +156,9 @@ def _find_by_time(tcb: Tcb, board: Scoreboard, now: float) -> bool:
     )
     wait = rack.detect(board, reo_wnd, now)
     if wait is None:
-        tcb.timers.clear(Timer.REORDERING)
+        tcb.timers.clear(timing.REORDERING)
     else:
-        tcb.timers.set(Timer.REORDERING, now, wait)
+        tcb.timers.set(timing.REORDERING, now, wait)
     return board.lost > before
 
 

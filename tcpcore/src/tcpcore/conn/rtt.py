@@ -13,7 +13,7 @@ GRANULARITY: Final = 0.001
 class RttEstimator:
     """Smoothed RTT, its variation and the RTO, in seconds."""
 
-    __slots__ = ("_backoff", "_base", "_max_rto", "_min_rto", "latest", "min_rtt", "rttvar", "srtt")
+    __slots__ = ("_backoff", "_base", "_max_rto", "_min_rto", "latest", "min_rtt", "rto", "rttvar", "srtt")
 
     def __init__(self, initial_rto: float, min_rto: float, max_rto: float) -> None:
         self.srtt: float | None = None
@@ -24,11 +24,8 @@ class RttEstimator:
         self._max_rto = max_rto
         self._base = initial_rto
         self._backoff = 0
-
-    @property
-    def rto(self) -> float:
+        self.rto = min(initial_rto, max_rto)
         """The timeout now, back-off included."""
-        return float(min(self._base * (1 << self._backoff), self._max_rto))
 
     def seen(self, rtt: float) -> None:
         """The newest octets that an ACK is for took ``rtt`` seconds: the path is no longer than that."""
@@ -40,7 +37,9 @@ class RttEstimator:
 
         ``expected``: samples that one round trip gives; together they weigh what one does in RFC 6298.
         """
-        self.latest = rtt = max(rtt, 0.0)
+        if rtt < 0.0:
+            rtt = 0.0
+        self.latest = rtt
         srtt, rttvar = self.srtt, self.rttvar
         if srtt is None or rttvar is None:
             srtt, rttvar = rtt, rtt / 2
@@ -48,19 +47,22 @@ class RttEstimator:
             rttvar += (abs(srtt - rtt) - rttvar) * BETA / expected
             srtt += (rtt - srtt) * ALPHA / expected
         self.srtt, self.rttvar = srtt, rttvar
-        self._base = max(srtt + GRANULARITY, srtt + K * rttvar, self._min_rto)
-        self._backoff = 0
+        base = srtt + (K * rttvar if K * rttvar > GRANULARITY else GRANULARITY)
+        self._base = base if base > self._min_rto else self._min_rto
+        self.acknowledged()
 
     def back_off(self) -> None:
         """Double the RTO (section 5.5), up to its limit."""
         if self.rto < self._max_rto:
             self._backoff += 1
+            self.rto = min(self._base * (1 << self._backoff), self._max_rto)
 
     def acknowledged(self) -> None:
-        """A window probe was answered: the back-off of probes ends."""
+        """There is an answer: the back-off ends."""
         self._backoff = 0
+        self.rto = self._base if self._base < self._max_rto else self._max_rto
 
     def restart(self, rto: float) -> None:
         """Begin data transfer with ``rto`` when the SYN was retransmitted (section 5.7)."""
         self._base = rto
-        self._backoff = 0
+        self.acknowledged()

@@ -155,6 +155,28 @@ class Scoreboard:
         while self._again and self._again[0][2] <= ack:
             self._again.popleft()
 
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is missing, and nothing was sent twice."""
+        return not self.sacked and not self.lost and self._again is None
+
+    def acknowledge_clean(self, ack: int) -> tuple[float, float]:
+        """``acknowledge``, SND.UNA < ``ack``, of a board that is ``clean``: when the first and the last of it left."""
+        ranges, head = self._ranges, self._head
+        piece = ranges[head]
+        oldest = piece.time
+        while piece.end < ack:
+            head += 1
+            piece = ranges[head]
+        if piece.end == ack:
+            self._forget(head + 1)
+        else:
+            piece.start = ack
+            self._forget(head)
+        if ack > self.fack:
+            self.fack = ack
+        return oldest, piece.time
+
     def sack(self, left: int, right: int, delivery: Delivery) -> None:
         """The peer holds ``left`` to ``right``, which lie between SND.UNA and SND.NXT."""
         ranges = self._ranges

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from tcpcore import timing
 from tcpcore.config import Config
 from tcpcore.conn.congestion import create
 from tcpcore.conn.outoforder import OutOfOrder
@@ -14,7 +15,8 @@ from tcpcore.conn.rtt import RttEstimator
 from tcpcore.conn.sendbuffer import SendBuffer
 from tcpcore.conn.state import CLOSE_WAIT, CLOSED, ESTABLISHED, OPENING, State
 from tcpcore.seqnum import wrap
-from tcpcore.timing import Timer, TimerTable
+from tcpcore.timing import TimerTable
+from tcpcore.wire.ip import address_text
 
 if TYPE_CHECKING:
     from tcpcore.conn.congestion.base import CongestionControl
@@ -75,13 +77,13 @@ class Tcb:
     __slots__ = (
         "ack_now", "backlog", "bytes_acked", "bytes_in", "bytes_out", "bytes_retransmitted", "ce_in",
         "challenge_acks_out", "closed_by_user", "config", "congestion", "dsack", "dsacks_in", "dup_acks",
-        "duplicate_acks_in", "ecn", "env", "error", "fin_seq", "first_unacked_at", "flight_after_send", "flow_label",
-        "flush_to", "irs", "iss", "keepalive_probes", "last_ack_sent", "last_challenge", "last_data_in",
-        "last_data_out", "last_received", "local", "local_packed", "max_snd_wnd", "mss", "mtu_search", "opened_at",
-        "out_of_order", "out_probe", "owner", "pacer", "path_mtu", "paws_drops", "peer_mss", "pending", "probe_now",
-        "probes_unanswered", "pseudo_sum", "rack", "rate", "rcv_adv", "rcv_fin", "rcv_mss", "rcv_nxt", "rcv_queue",
-        "rcv_up", "rcv_wscale", "read_closed", "ready", "receive_buffer", "receive_grown", "received_traffic_class",
-        "recover", "recovery", "remote", "remote_packed", "remote_user_timeout", "reset_seq", "retransmissions",
+        "duplicate_acks_in", "ecn", "ends", "env", "error", "fin_seq", "first_unacked_at", "flight_after_send",
+        "flow_label", "flush_to", "identification", "ip_sum", "irs", "iss", "keepalive_probes", "key", "last_ack_sent",
+        "last_challenge", "last_data_in", "last_data_out", "last_received", "max_snd_wnd", "mss", "mtu_search",
+        "opened_at", "out_of_order", "out_probe", "owner", "pacer", "path_mtu", "paws_drops", "peer_mss", "pending",
+        "probe_now", "probes_unanswered", "pseudo_sum", "rack", "rate", "rcv_adv", "rcv_fin", "rcv_mss", "rcv_nxt",
+        "rcv_queue", "rcv_up", "rcv_wscale", "read_closed", "ready", "receive_buffer", "receive_grown",
+        "received_traffic_class", "recover", "recovery", "remote_user_timeout", "reset_seq", "retransmissions",
         "rst_wanted", "rtt", "sack_ok", "schedule_number", "scheduled", "scoreboard", "segments_duplicate",
         "segments_in", "segments_out", "segments_out_of_order", "segments_retransmitted", "send_buffer", "slow_acks",
         "snd_nxt", "snd_sml", "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "snd_wscale", "soft_error",
@@ -93,10 +95,7 @@ class Tcb:
     def __init__(
         self,
         env: Environment,
-        local: tuple[str, int],
-        remote: tuple[str, int],
-        local_packed: bytes,
-        remote_packed: bytes,
+        key: bytes,
         iss: int,
         ts_offset: int,
         now: float,
@@ -108,14 +107,17 @@ class Tcb:
         self.owner: Any = None
         """Free for the driver."""
         self.backlog = backlog
-        self.local = local
-        self.remote = remote
-        self.local_packed = local_packed
-        self.remote_packed = remote_packed
-        self.version = 4 if len(local_packed) == 4 else 6
-        self.pseudo_sum: int | None = None
-        """Sum over the addresses, once computed."""
-        self.flow_label = env.flow_label(local_packed, remote_packed, (local[1], remote[1]))
+        self.key = key
+        """The ends (``tcpcore.wire.usual``) of a packet that comes in."""
+        half = len(key) // 2 - 2
+        self.ends = key[half:-4] + key[:half] + key[-2:] + key[-4:-2]
+        """Those of one that goes out."""
+        self.version = 4 if half == 4 else 6
+        self.pseudo_sum = self.ip_sum = -1
+        """What does not change in the sums over the pseudo header and the IPv4 header, once computed."""
+        self.identification = ts_offset & 0xFFFF
+        """Of the next IPv4 packet (RFC 6864): no other connection's tells anything of it."""
+        self.flow_label = env.flow_label(self.ends)
         self.received_traffic_class = 0
         self.state = CLOSED
         self.error: TCPError | None = None
@@ -168,7 +170,7 @@ class Tcb:
         # Options (RFC 9293 section 3.7.1, RFC 7323)
         self.peer_mss = DEFAULT_MSS[self.version]
         self.rcv_mss = self.own_mss()
-        self.path_mtu = env.path_mtus.get(remote_packed, now) or env.capabilities.mtu
+        self.path_mtu = env.path_mtus.get(self.remote_packed, now) or env.capabilities.mtu
         """Largest packet that the path is believed to take."""
         self.mtu_search: Search | None = None
         """While a larger one is looked for (RFC 4821)."""
@@ -247,7 +249,7 @@ class Tcb:
 
         # Queues of the stack
         self.schedule_number = 0
-        self.scheduled: float | None = None
+        self.scheduled = inf
         """When the stack looks at the timers next."""
         self.pending = False
         self.ready = 0
@@ -261,6 +263,26 @@ class Tcb:
         self.last_challenge = -inf
         self.last_data_in: float | None = None
         self.last_data_out: float | None = None
+
+    @property
+    def local_packed(self) -> bytes:
+        """Our address, as on the wire."""
+        return self.ends[: len(self.ends) // 2 - 2]
+
+    @property
+    def remote_packed(self) -> bytes:
+        """The peer's."""
+        return self.key[: len(self.key) // 2 - 2]
+
+    @property
+    def local(self) -> tuple[str, int]:
+        """Our address and port."""
+        return address_text(self.local_packed), int.from_bytes(self.ends[-4:-2], "big")
+
+    @property
+    def remote(self) -> tuple[str, int]:
+        """The peer's address and port."""
+        return address_text(self.remote_packed), int.from_bytes(self.ends[-2:], "big")
 
     @property
     def rcv_wnd(self) -> int:
@@ -291,7 +313,7 @@ class Tcb:
         """Pace if congestion control or the user wants it."""
         wanted = self.config.pacing or self.congestion.governs
         self.pacer = (self.pacer or Pacer()) if wanted else None
-        self.timers.clear(Timer.PACING)
+        self.timers.clear(timing.PACING)
 
     def own_mss(self) -> int:
         """The MSS we announce (RFC 9293 section 3.7.1: MTU less fixed headers, options not counted)."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from tcpcore import timing
 from tcpcore.conn import keepalive, mtuprobe, rate, recovery, tlp, usertimeout
 from tcpcore.conn.state import FIN_WAIT_2, OPENING, SYN_SENT
 from tcpcore.conn.tcb import Tcb
 from tcpcore.errors import ConnectionTimeoutError, HostUnreachableError
-from tcpcore.timing import Timer
 
 
 def expire(tcb: Tcb, now: float) -> None:
@@ -29,13 +29,13 @@ def _retransmit(tcb: Tcb, now: float) -> None:
         tcb.retransmissions += 1
         tcb.rtt.back_off()
         tcb.syn_due = True
-        tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)
+        tcb.timers.set(timing.RETRANSMIT, now, tcb.rtt.rto)
         _advise(tcb, tcb.retransmissions, "retransmissions of the SYN")
     elif tcb.retransmissions >= config.retries and not usertimeout.adapts(tcb):  # R2 (RFC 9293 section 3.8.3)
         _give_up(tcb, f"no answer to {tcb.retransmissions} retransmissions")
     elif tcb.mtu_search is not None and tcb.in_flight > tcb.pipe and mtuprobe.is_lost(tcb):
         mtuprobe.lost(tcb, now)  # what follows the probe arrived
-        tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)
+        tcb.timers.set(timing.RETRANSMIT, now, tcb.rtt.rto)
     elif tcb.in_flight:
         recovery.on_timeout(tcb, now)
         mtuprobe.timed_out(tcb, now)
@@ -51,7 +51,7 @@ def _persist(tcb: Tcb, now: float) -> None:
     tcb.probes_unanswered += 1
     tcb.probe_now = True
     tcb.rtt.back_off()  # SHLD-30
-    tcb.timers.set(Timer.PERSIST, now, tcb.rtt.rto)
+    tcb.timers.set(timing.PERSIST, now, tcb.rtt.rto)
     _advise(tcb, tcb.probes_unanswered, "window probes")
 
 
@@ -69,7 +69,7 @@ def _user_timeout(tcb: Tcb, now: float) -> None:
         return
     left = tcb.first_unacked_at + limit - now
     if left > 0:
-        tcb.timers.set(Timer.USER_TIMEOUT, now, left)
+        tcb.timers.set(timing.USER_TIMEOUT, now, left)
     else:
         _give_up(tcb, f"data stayed unacknowledged for {limit} s")
 
@@ -110,17 +110,17 @@ def _give_up(tcb: Tcb, why: str) -> None:
 
 
 _HANDLERS = {
-    Timer.RETRANSMIT: _retransmit,
-    Timer.REORDERING: recovery.reordering_expired,
-    Timer.TAIL_LOSS: tlp.expired,
-    Timer.PERSIST: _persist,
-    Timer.DELAYED_ACK: _delayed_ack,
-    Timer.KEEPALIVE: keepalive.expired,
-    Timer.USER_TIMEOUT: _user_timeout,
-    Timer.FIN_WAIT_2: _fin_wait_2,
-    Timer.TIME_WAIT: _time_wait,
-    Timer.CORK: _cork,
-    Timer.LINGER: _linger,
-    Timer.PATH_MTU: mtuprobe.expired,
-    Timer.PACING: _pacing,
+    timing.RETRANSMIT: _retransmit,
+    timing.REORDERING: recovery.reordering_expired,
+    timing.TAIL_LOSS: tlp.expired,
+    timing.PERSIST: _persist,
+    timing.DELAYED_ACK: _delayed_ack,
+    timing.KEEPALIVE: keepalive.expired,
+    timing.USER_TIMEOUT: _user_timeout,
+    timing.FIN_WAIT_2: _fin_wait_2,
+    timing.TIME_WAIT: _time_wait,
+    timing.CORK: _cork,
+    timing.LINGER: _linger,
+    timing.PATH_MTU: mtuprobe.expired,
+    timing.PACING: _pacing,
 }

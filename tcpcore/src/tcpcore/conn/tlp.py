@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from tcpcore import timing
 from tcpcore.conn.sack import Delivery
 from tcpcore.conn.tcb import Tcb
-from tcpcore.timing import Timer
 from tcpcore.wire.tcp import Segment
 
 SLACK: Final = 0.01
@@ -22,8 +22,8 @@ MAX_ACK_DELAY: Final = 0.2
 
 def arm(tcb: Tcb, now: float) -> None:
     """New text left."""
-    if tcb.sack_ok and not tcb.timers.armed(Timer.TAIL_LOSS):
-        tcb.timers.set(Timer.TAIL_LOSS, now, _round_trip(tcb))
+    if tcb.sack_ok and not tcb.timers.armed(timing.TAIL_LOSS):
+        tcb.timers.set(timing.TAIL_LOSS, now, _round_trip(tcb))
 
 
 def expired(tcb: Tcb, now: float) -> None:
@@ -33,16 +33,16 @@ def expired(tcb: Tcb, now: float) -> None:
         return
     wait = _round_trip(tcb)
     if board.sacked or tcb.tlp_end is not None:
-        tcb.timers.set(Timer.TAIL_LOSS, now, wait)  # RACK has to tell first, or the probe that is on its way
+        tcb.timers.set(timing.TAIL_LOSS, now, wait)  # RACK has to tell first, or the probe that is on its way
         return
     if tcb.in_flight < 2 * tcb.mss:
         wait += MAX_ACK_DELAY if tcb.slow_acks else ACK_DELAY
     left = max(tcb.last_data_out or 0.0, tcb.first_unacked_at) + wait - now
     if left > 0:
-        tcb.timers.set(Timer.TAIL_LOSS, now, left)
+        tcb.timers.set(timing.TAIL_LOSS, now, left)
     else:
         tcb.tail_probe_due = True
-        tcb.timers.set(Timer.RETRANSMIT, now, tcb.rtt.rto)
+        tcb.timers.set(timing.RETRANSMIT, now, tcb.rtt.rto)
 
 
 def repaired_a_loss(tcb: Tcb, seg: Segment, delivery: Delivery) -> bool:

@@ -7,9 +7,9 @@ An adapted timeout decides alone when a connection is given up, for it may be me
 
 from __future__ import annotations
 
+from tcpcore import timing
 from tcpcore.config import Config
 from tcpcore.conn.tcb import Tcb
-from tcpcore.timing import Timer
 from tcpcore.wire.options import build_user_timeout
 
 
@@ -46,9 +46,9 @@ def option(tcb: Tcb) -> bytes:
 def rearm(tcb: Tcb, now: float) -> None:
     """Put the timeout in force, also for data that is on its way."""
     tcb.user_timeout = limit = _effective(tcb)
-    tcb.timers.clear(Timer.USER_TIMEOUT)
+    tcb.timers.clear(timing.USER_TIMEOUT)
     if limit is not None and tcb.in_flight:
-        tcb.timers.set(Timer.USER_TIMEOUT, now, max(tcb.first_unacked_at + limit - now, 0.0))
+        tcb.timers.set(timing.USER_TIMEOUT, now, max(tcb.first_unacked_at + limit - now, 0.0))
 
 
 def _effective(tcb: Tcb) -> float | None:

@@ -28,11 +28,15 @@ def offer(tcb: Tcb, *, syn: bool = False) -> int:
     The right edge never moves left, and moves right only by a worthwhile step (MUST-39, SHLD-14).
     """
     shift = 0 if syn else tcb.rcv_wscale or 0
-    edge = tcb.rcv_nxt + max(tcb.receive_buffer - tcb.rcv_queue.length, 0)
-    if edge - tcb.rcv_adv < min(tcb.receive_buffer // 2, tcb.rcv_mss):
-        edge = tcb.rcv_adv
-    field = min((edge - tcb.rcv_nxt) >> shift, MAX_UNSCALED)
-    tcb.rcv_adv = max(tcb.rcv_adv, tcb.rcv_nxt + (field << shift))
+    rcv_nxt, buffer, adv = tcb.rcv_nxt, tcb.receive_buffer, tcb.rcv_adv
+    step, room = tcb.rcv_mss, buffer - tcb.rcv_queue.length
+    if step > buffer // 2:
+        step = buffer // 2
+    wnd = adv - rcv_nxt if room < 0 or room < step + adv - rcv_nxt else room
+    if (field := wnd >> shift) > MAX_UNSCALED:
+        field = MAX_UNSCALED
+    if rcv_nxt + (field << shift) > adv:
+        tcb.rcv_adv = rcv_nxt + (field << shift)
     return field
 
 

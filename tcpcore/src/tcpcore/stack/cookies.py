@@ -22,6 +22,7 @@ from tcpcore.seqnum import wrap
 from tcpcore.stack.isn import initial_numbers
 from tcpcore.wire.options import build_syn_options
 from tcpcore.wire.tcp import ACK, SYN, Segment
+from tcpcore.wire.usual import ends
 
 TICK: Final = 64.0
 """Seconds; a cookie is valid in the tick it was sent in and in the next."""
@@ -46,7 +47,7 @@ def answer(env: Environment, config: Config, local: bytes, remote: bytes, syn: S
         options = (_NO_WSCALE if syn.wscale is None else syn.wscale) | (_SACK_PERMITTED if sack else 0)
         if syn.wscale is not None and config.window_scaling:
             wscale = window.wscale_for(config.largest_receive_buffer)
-        clock = timestamp_value(initial_numbers(env, local, ports[0], remote, ports[1], now)[1], now)
+        clock = timestamp_value(initial_numbers(env, ends(remote, local, *reversed(ports)), now)[1], now)
         # The bits put the TSval a little into the past, so that those of the connection go on from it
         timestamp = (wrap(clock - ((clock - options) & _OPTION_BITS)), syn.timestamp)
     index = max(bisect_right(MSS_TABLE, DEFAULT_MSS[version] if syn.mss is None else syn.mss) - 1, 0)

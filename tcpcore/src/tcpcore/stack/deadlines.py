@@ -34,9 +34,9 @@ class Deadlines:
     def schedule(self, connection: Connection) -> None:
         """Look at ``connection`` no later than its earliest timer."""
         deadline = connection.timers.next_deadline()
-        if deadline == inf or (connection.scheduled is not None and deadline >= connection.scheduled):
+        if deadline >= connection.scheduled:
             return
-        if connection.scheduled is None:
+        if connection.scheduled == inf:
             self._live += 1
         self._number += 1
         connection.scheduled, connection.schedule_number = deadline, self._number
@@ -47,8 +47,8 @@ class Deadlines:
 
     def forget(self, connection: Connection) -> None:
         """``connection`` has ended: its entry is dead."""
-        if connection.scheduled is not None:
-            connection.scheduled, connection.schedule_number = None, 0
+        if connection.scheduled != inf:
+            connection.scheduled, connection.schedule_number = inf, 0
             self._live -= 1
 
     def next(self) -> float | None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 from collections.abc import Sequence
 from random import Random, SystemRandom
 from typing import cast
 
 from tcpcore.config import Config, LinkCapabilities
-from tcpcore.conn import arrives, calls, unreachable
+from tcpcore.conn import arrives, calls, prediction, unreachable
 from tcpcore.conn.connection import Connection
 from tcpcore.conn.environment import Environment, Observer
+from tcpcore.conn.output import output
 from tcpcore.conn.state import CLOSED, LISTEN, TIME_WAIT
 from tcpcore.errors import AddressError, AddressInUseError, InsufficientResourcesError
 from tcpcore.seqnum import unwrap, wrap
@@ -24,7 +24,7 @@ from tcpcore.stack.isn import initial_numbers
 from tcpcore.stack.listener import Listener
 from tcpcore.stack.ports import EphemeralPorts
 from tcpcore.status import StackStatistics
-from tcpcore.wire import icmp
+from tcpcore.wire import icmp, usual
 from tcpcore.wire.bad import BadPacket
 from tcpcore.wire.ip import parse_untrusted as parse_ip
 from tcpcore.wire.ippacket import TCP, IPPacket
@@ -32,7 +32,6 @@ from tcpcore.wire.packet import Buffer, Packet
 from tcpcore.wire.tcp import ACK, RST, SYN, Segment
 from tcpcore.wire.tcp import parse_untrusted as parse_tcp
 
-_Key = tuple[bytes, bytes, int, int]
 _UDP = 17
 
 
@@ -62,7 +61,7 @@ class Stack:
             secret or secrets.token_bytes(32),
         )
         self.addresses = Addresses(addresses)
-        self._connections: dict[_Key, Connection] = {}
+        self._connections: dict[bytes, Connection] = {}
         self._listeners: dict[tuple[bytes | None, int], Listener] = {}
         self._ports = EphemeralPorts(self.env)
         self._deadlines = Deadlines()
@@ -84,6 +83,9 @@ class Stack:
         """
         counters = self.env.counters
         counters.ip_in_receives += 1
+        if self._is_predicted(packet, now, checked):
+            counters.in_segs += 1
+            return
         try:
             ip = parse_ip(packet)
             if ip.destination not in self.addresses.own:
@@ -115,12 +117,13 @@ class Stack:
             for tcb in pending:
                 tcb.pending = False
                 connection = cast("Connection", tcb)
-                connection.output(now)
+                output(connection, now)
                 if connection.state is CLOSED:
                     self._forget(connection)
-                else:
-                    if connection.state is TIME_WAIT:
-                        self._limit_time_wait(connection)
+                    continue
+                if connection.state is TIME_WAIT:
+                    self._limit_time_wait(connection)
+                if connection.timers.earliest < connection.scheduled:
                     self._deadlines.schedule(connection)
         packets, env.outbox = env.outbox, []
         return packets
@@ -199,9 +202,11 @@ class Stack:
         if port == 0:
             port = self._ports.choose(
                 local_packed + remote_packed + remote[1].to_bytes(2, "big"),
-                lambda candidate: (local_packed, remote_packed, candidate, remote[1]) not in self._connections,
+                lambda candidate: (
+                    usual.ends(remote_packed, local_packed, remote[1], candidate) not in self._connections
+                ),
             )
-        key = (local_packed, remote_packed, port, remote[1])
+        key = usual.ends(remote_packed, local_packed, remote[1], port)
         if key in self._connections:
             raise AddressInUseError("connection already exists")
         connection = self._new_connection(key, now, config=config)
@@ -230,6 +235,15 @@ class Stack:
 
     # Packets and segments
 
+    def _is_predicted(self, packet: Buffer, now: float, checked: bool) -> bool:
+        """Whether it was the segment that its connection expects, and has been processed."""
+        fields = usual.parse_usual_untrusted(packet)
+        if fields is None or (connection := self._connections.get(fields[0])) is None:
+            return False
+        if not checked and not usual.is_sound(packet, fields[7]):
+            return False
+        return prediction.arrives(connection, fields, packet, now)
+
     def _receive_fragment(self, fragment: IPPacket, packet: Buffer, now: float) -> None:
         whole = self._reassembly.add(fragment, packet, now)
         if whole is None:
@@ -256,7 +270,7 @@ class Stack:
     def _receive_tcp(self, ip: IPPacket, seg: Segment, now: float) -> None:
         env = self.env
         env.counters.in_segs += 1
-        key = (ip.destination, ip.source, seg.destination_port, seg.source_port)
+        key = usual.ends(ip.source, ip.destination, seg.source_port, seg.destination_port)
         connection = self._connections.get(key)
         used: int | None = None
         if env.observer is not None:
@@ -277,7 +291,7 @@ class Stack:
             self._listen(listener, ip, seg, key, now, used)
 
     def _listen(
-        self, listener: Listener, ip: IPPacket, seg: Segment, key: _Key, now: float, used: int | None = None
+        self, listener: Listener, ip: IPPacket, seg: Segment, key: bytes, now: float, used: int | None = None
     ) -> None:
         """RFC 9293 section 3.10.7.2: first RST, second ACK, third SYN.
 
@@ -306,7 +320,7 @@ class Stack:
         listener.admit(connection)
         connection.touch()
 
-    def _cookie_arrives(self, listener: Listener, ip: IPPacket, seg: Segment, key: _Key, now: float) -> None:
+    def _cookie_arrives(self, listener: Listener, ip: IPPacket, seg: Segment, key: bytes, now: float) -> None:
         """An ACK in LISTEN whose SYN,ACK was perhaps a cookie."""
         if not self._has_room(listener, now):
             if listener.config.accept_overflow == "reset":
@@ -356,7 +370,7 @@ class Stack:
             self.env.drop(icmp_answers.ignored(ip, message), now)
 
     def _icmp_error(self, error: icmp_answers.Error, quoted: icmp.QuotedSegment, now: float) -> None:
-        key = (quoted.source, quoted.destination, quoted.source_port, quoted.destination_port)
+        key = usual.ends(quoted.destination, quoted.source, quoted.destination_port, quoted.source_port)
         connection = self._connections.get(key)
         if connection is None or not unreachable.is_outstanding(connection, quoted.seq):
             self.env.drop("icmp-not-outstanding", now)
@@ -370,25 +384,16 @@ class Stack:
     # Tables
 
     def _new_connection(
-        self, key: _Key, now: float, iss: int | None = None, config: Config | None = None
+        self, key: bytes, now: float, iss: int | None = None, config: Config | None = None
     ) -> Connection:
         """One in CLOSED, in the table; ``iss``: chosen already."""
-        local, remote, local_port, remote_port = key
-        fresh_iss, ts_offset = initial_numbers(self.env, local, local_port, remote, remote_port, now)
+        fresh_iss, ts_offset = initial_numbers(self.env, key, now)
         self._connections[key] = connection = Connection(
-            self.env,
-            (self.addresses.own[local], local_port),
-            (str(ipaddress.ip_address(remote)), remote_port),
-            local,
-            remote,
-            fresh_iss if iss is None else iss,
-            ts_offset,
-            now,
-            config=config,
+            self.env, key, fresh_iss if iss is None else iss, ts_offset, now, config=config
         )
         return connection
 
-    def _new_passive(self, key: _Key, now: float, iss: int | None, config: Config) -> Connection:
+    def _new_passive(self, key: bytes, now: float, iss: int | None, config: Config) -> Connection:
         """A connection in LISTEN, instead of a closed one that the table may still have."""
         if (old := self._connections.get(key)) is not None:
             self._forget(old)
@@ -396,18 +401,16 @@ class Stack:
         connection.state = LISTEN
         return connection
 
-    def _iss_above(self, used: int, key: _Key, now: float) -> int:
+    def _iss_above(self, used: int, key: bytes, now: float) -> int:
         """RFC 9293 MAY-2: larger than the largest number the previous connection used, and still no good guess."""
-        local, remote, local_port, remote_port = key
-        fresh, _ = initial_numbers(self.env, local, local_port, remote, remote_port, now)
+        fresh, _ = initial_numbers(self.env, key, now)
         if unwrap(fresh, used) > used:
             return fresh
         return wrap(used + 1 + self.env.rng.getrandbits(24))
 
     def _forget(self, connection: Connection) -> None:
-        key = (connection.local_packed, connection.remote_packed, connection.local[1], connection.remote[1])
-        if self._connections.get(key) is connection:
-            del self._connections[key]
+        if self._connections.get(connection.key) is connection:
+            del self._connections[connection.key]
         self._time_wait.pop(connection, None)
         self._deadlines.forget(connection)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
+from functools import lru_cache
+
 from tcpcore.wire.bad import BadPacket
 from tcpcore.wire.checksum import Buffer
 from tcpcore.wire.ippacket import ICMP, ICMPV6, TCP, IPPacket
@@ -14,10 +17,17 @@ __all__ = [
     "TCP",
     "BadPacket",
     "IPPacket",
+    "address_text",
     "build_ipv4_header",
     "build_ipv6_header",
     "parse_untrusted",
 ]
+
+
+@lru_cache(maxsize=1024)
+def address_text(packed: bytes) -> str:
+    """A packed address as people write it."""
+    return str(ipaddress.ip_address(packed))
 
 
 def parse_untrusted(packet: Buffer) -> IPPacket:

@@ -1,0 +1,66 @@
+"""Header prediction (Van Jacobson): the segment that nearly always comes next, in a fraction of the ladder's time.
+
+It is in sequence and carries text, or acknowledges something, or both; the connection is ESTABLISHED and nothing is
+missing in either direction. What then is left of SEGMENT ARRIVES (RFC 9293 section 3.10.7.4) stands here in the RFC's
+order. Any other segment is left to ``tcpcore.conn.arrives``, which leaves an equal control block for this one too:
+tests/tcpcore/conn/test_prediction.py shows it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tcpcore.conn import acknowledgement, text
+from tcpcore.conn.state import ESTABLISHED
+from tcpcore.conn.tcb import Tcb
+from tcpcore.seqnum import MASK
+from tcpcore.wire.checksum import Buffer
+from tcpcore.wire.ip import parse_untrusted as parse_ip
+from tcpcore.wire.tcp import parse_untrusted as parse_tcp
+from tcpcore.wire.usual import Usual
+
+_HALF: Final = 1 << 31
+
+
+def arrives(tcb: Tcb, usual: Usual, packet: Buffer, now: float) -> bool:
+    """Process ``packet``, of which ``usual`` tells, if it is the predicted one; else change nothing and say False."""
+    _, traffic_class, seq, ack, wnd, tsval, tsecr, headers = usual
+    rcv_nxt, una = tcb.rcv_nxt, tcb.snd_una
+    acked = ack - una & MASK
+    newer = tsval - tcb.ts_recent & MASK
+    length = len(packet) - headers
+    if (
+        seq != rcv_nxt & MASK
+        or acked > tcb.snd_nxt - una
+        or newer >= _HALF
+        or length > tcb.rcv_adv - rcv_nxt
+        or not (length or acked)
+        or tcb.state is not ESTABLISHED
+        or not tcb.ts_on
+        or tcb.out_of_order is not None
+        or tcb.rcv_fin is not None
+        or tcb.ecn is not None
+        or tcb.keepalive_probes
+        or tcb.out_probe
+        or (acked and not acknowledgement.nothing_is_missing(tcb))
+    ):
+        return False
+    if tcb.env.observer is not None:
+        tcb.env.observer.segment_received(tcb, parse_tcp(parse_ip(packet), True), now)
+    tcb.segments_in += 1
+    tcb.last_received = now
+    tcb.received_traffic_class = traffic_class
+    # First, check sequence number: PAWS finds the timestamp newer; R3 of RFC 7323 section 5.3
+    if rcv_nxt <= tcb.last_ack_sent:
+        tcb.ts_recent += newer
+        tcb.ts_recent_at, tcb.ts_echo = now, tsecr
+    # Fifth, check the ACK field
+    ack = una + acked
+    if acked:
+        acknowledgement.in_order(tcb, ack, now)
+    acknowledgement.update_send_window(tcb, rcv_nxt, ack, wnd)
+    # Seventh, process the segment text
+    if length:
+        text.take_in_order(tcb, bytes(packet[headers:]), now)
+    tcb.touch()
+    return True

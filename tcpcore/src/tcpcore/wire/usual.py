@@ -1,0 +1,110 @@
+"""The usual segment: an IP header without options, TCP with timestamps and nothing else, read and written in one go.
+
+    IPv4, 20 bytes    | version, IHL, class | length | identification | flags | TTL, 6 | checksum | \\
+    IPv6, 40 bytes    | version, class, label | length | 6, hop limit | \\
+    ends              | source, destination, source port, destination port | \\
+    TCP, the rest     | sequence | acknowledgement | offset 8, flags | window | checksum | urgent | NOP NOP timestamps |
+
+``ends`` is one field, since the addresses stand right before the ports: it tells connections apart as it is.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import Final
+
+from tcpcore.wire.checksum import ALL_ONES, Buffer, fold_sum
+from tcpcore.wire.ippacket import TCP
+from tcpcore.wire.options import TIMESTAMP_LAYOUT
+from tcpcore.wire.segment import ACK, PSH
+
+Usual = tuple[bytes, int, int, int, int, int, int, int]
+"""Ends, traffic class, sequence number, acknowledgement, window, TSval, TSecr, length of the headers."""
+
+IPV4_HEADERS: Final = 52
+IPV6_HEADERS: Final = 72
+OFFSET: Final = 8 << 12
+"""TCP's data offset with timestamps, above the flags."""
+
+_IPV4: Final = Struct(">BBHHHBBH12sIIHHHHIII")
+_IPV6: Final = Struct(">IHBB36sIIHHHHIII")
+_PORTS: Final = Struct(">HH")
+_TCP_HEADER: Final = 32
+_FRAGMENT: Final = 0x3FFF
+_SHAPE: Final = OFFSET | ACK
+_NOT_PSH: Final = 0xFFFF & ~PSH
+_DONT_FRAGMENT: Final = 0x4000
+
+
+def ends(source: bytes, destination: bytes, source_port: int, destination_port: int) -> bytes:
+    """The field of that name, of packed addresses: 12 bytes, or 36."""
+    return source + destination + _PORTS.pack(source_port, destination_port)
+
+
+def parse_usual_untrusted(packet: Buffer) -> Usual | None:
+    """``packet`` if it is a usual one with ACK, maybe PSH, and no other flag; the TCP checksum is not looked at."""
+    length = len(packet)
+    if length < IPV4_HEADERS:
+        return None
+    if packet[0] == 0x45:
+        (
+            _, traffic_class, total, _, fragment, _, protocol, _, key,
+            seq, ack, shape, wnd, _, _, layout, tsval, tsecr,
+        ) = _IPV4.unpack_from(packet)  # fmt: skip
+        if (
+            total != length
+            or shape & _NOT_PSH != _SHAPE
+            or layout != TIMESTAMP_LAYOUT
+            or protocol != TCP
+            or fragment & _FRAGMENT
+            or fold_sum(packet[:20]) != ALL_ONES
+        ):
+            return None
+        return key, traffic_class, seq, ack, wnd, tsval, tsecr, IPV4_HEADERS
+    if packet[0] >> 4 == 6 and length >= IPV6_HEADERS:
+        first, total, protocol, _, key, seq, ack, shape, wnd, _, _, layout, tsval, tsecr = _IPV6.unpack_from(packet)
+        if total + 40 == length and shape & _NOT_PSH == _SHAPE and layout == TIMESTAMP_LAYOUT and protocol == TCP:
+            return key, first >> 20 & 0xFF, seq, ack, wnd, tsval, tsecr, IPV6_HEADERS
+    return None
+
+
+def is_sound(packet: Buffer, headers: int) -> bool:
+    """Whether the TCP checksum of a packet with these ``headers`` is right.
+
+    The addresses stand right before TCP: they, all of TCP, and the rest of the pseudo header are 0 modulo 0xFFFF.
+    """
+    start = headers - _TCP_HEADER
+    addresses = 8 if start == 20 else 32
+    return (fold_sum(packet[start - addresses :]) + TCP + len(packet) - start) % ALL_ONES == 0
+
+
+def ipv4_sum(traffic_class: int, hop_limit: int, key: bytes) -> int:
+    """The sum over what never changes in the IPv4 header of a connection whose ``ends`` are ``key``."""
+    return 0x4500 + traffic_class + _DONT_FRAGMENT + (hop_limit << 8 | TCP) + int.from_bytes(key[:8], "big")
+
+
+def build_usual_ipv4(
+    traffic_class: int, hop_limit: int, key: bytes, ip_sum: int, pseudo: int, length: int, identification: int,
+    seq: int, ack: int, flags: int, wnd: int, tsval: int, tsecr: int,
+) -> bytes:  # fmt: skip
+    """Both headers before ``length`` bytes of payload, numbers as on the wire.
+
+    ``ip_sum`` is ``ipv4_sum``; ``pseudo`` the sum of the pseudo header with TCP's length, for the checksum field.
+    """
+    total = length + IPV4_HEADERS
+    checksum = ALL_ONES - ((ip_sum + total + identification) % ALL_ONES or ALL_ONES)
+    return _IPV4.pack(
+        0x45, traffic_class, total, identification, _DONT_FRAGMENT, hop_limit, TCP, checksum, key,
+        seq, ack, OFFSET | flags, wnd, pseudo, 0, TIMESTAMP_LAYOUT, tsval, tsecr,
+    )  # fmt: skip
+
+
+def build_usual_ipv6(
+    first: int, hop_limit: int, key: bytes, pseudo: int, length: int,
+    seq: int, ack: int, flags: int, wnd: int, tsval: int, tsecr: int,
+) -> bytes:  # fmt: skip
+    """The same for IPv6; ``first`` is its header's first word."""
+    return _IPV6.pack(
+        first, length + 32, TCP, hop_limit, key,
+        seq, ack, OFFSET | flags, wnd, pseudo, 0, TIMESTAMP_LAYOUT, tsval, tsecr,
+    )  # fmt: skip
