@@ -16,7 +16,8 @@ EXAMPLES = Path(__file__).parents[2] / "tcpcore" / "examples"
 
 
 def test_every_example_is_run_here() -> None:
-    assert {path.name for path in EXAMPLES.iterdir() if path.suffix} == {"echo_tun.py", "two_stacks.py"}
+    names = {"echo_tun.py", "echo_workers.py", "two_stacks.py"}
+    assert {path.name for path in EXAMPLES.iterdir() if path.suffix} == names
 
 
 async def test_two_stacks(capsys: pytest.CaptureFixture[str], autojump_clock: Any) -> None:
@@ -35,6 +36,20 @@ async def test_echo_on_a_tun_device() -> None:
                 await stream.send_all(b"hello")
                 assert await stream.receive_some() == b"hello"
         nursery.cancel_scope.cancel()
+
+
+@pytest.mark.tun
+async def test_echo_by_several_processes() -> None:
+    answers: set[bytes] = set()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(runpy.run_path(str(EXAMPLES / "echo_workers.py"))["main"])
+        with trio.fail_after(kernel.PATIENCE):
+            while len(answers) < 2:
+                async with await connect_once_it_listens("10.77.0.2", 7) as stream:
+                    await stream.send_all(b"hello")
+                    answers.add(bytes(await stream.receive_some()))
+        nursery.cancel_scope.cancel()
+    assert all(re.fullmatch(rb"\d+: hello", answer) for answer in answers)
 
 
 async def connect_once_it_listens(address: str, port: int) -> trio.SocketStream:

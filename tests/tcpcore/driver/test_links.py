@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
 import pytest
 import trio
@@ -119,6 +120,17 @@ def test_bad_kernel_address() -> None:
 def test_attach_wants_an_existing_device() -> None:
     with pytest.raises(LinkUnavailableError, match="there is no network device"):
         TunLink.attach("no-such-device")
+
+
+@pytest.mark.parametrize("count", [0, 257])
+def test_bad_number_of_queues(count: int) -> None:
+    with pytest.raises(ValueError, match=f"1 to 256 queues, not {count}"):
+        TunLink.open_queues("ws0", count=count)
+
+
+def test_descriptor_of_something_else_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("wb") as file, pytest.raises(LinkUnavailableError, match="is no TUN device"):
+        TunLink.from_descriptor(file.fileno())
 
 
 def test_missing_tun_driver_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:

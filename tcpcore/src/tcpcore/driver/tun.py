@@ -12,6 +12,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,8 @@ from tcpcore.wire.packet import Buffer, Packet
 
 DEVICE: Final = "/dev/net/tun"
 TX_QUEUE_LENGTH: Final = 10000
+MAX_QUEUES: Final = 256
+"""Most queues that the kernel gives one device."""
 
 _MAX_PACKET: Final = 65535
 _MAX_PIECES: Final = 16
@@ -33,12 +36,13 @@ _NAME_LENGTH: Final = 15
 
 _TUNSETIFF: Final = 0x400454CA
 _TUNSETOFFLOAD: Final = 0x400454D0
+_TUNGETIFF: Final = 0x800454D2
 _IFF_TUN: Final = 0x0001
 _IFF_MULTI_QUEUE: Final = 0x0100
 _IFF_NO_PI: Final = 0x1000
 _IFF_VNET_HDR: Final = 0x4000
-_PLAIN_FLAGS: Final = (0, _IFF_MULTI_QUEUE)
-_OFFLOAD_FLAGS: Final = (_IFF_VNET_HDR, _IFF_VNET_HDR | _IFF_MULTI_QUEUE, *_PLAIN_FLAGS)
+_FLAGS: Final = {True: (_IFF_VNET_HDR, 0), False: (0,)}
+"""What to ask for with and without offload, the best first."""
 _CSUM_TSO: Final = 0x01 | 0x02 | 0x04
 _TSO_ECN: Final = 0x08
 _SIOCGIFMTU: Final = 0x8921
@@ -56,7 +60,10 @@ _QUIET_IPV6: Final = {
 
 
 class TunLink:
-    """One TUN device. Make it with ``open`` or ``attach``; both raise ``LinkUnavailableError``."""
+    """One TUN device, or one queue of it.
+
+    Make it with ``open``, ``open_queues``, ``attach`` or ``from_descriptor``; all raise ``LinkUnavailableError``.
+    """
 
     def __init__(self, descriptor: int, name: str, mtu: int, *, offload: bool) -> None:
         """Take over an open, non-blocking descriptor; ``offload``: it carries virtio headers."""
@@ -76,24 +83,63 @@ class TunLink:
         It needs CAP_NET_ADMIN in its network namespace, and goes away with the link. Without ``offload`` the
         device carries packets as a wire does: whole, summed, none above ``mtu``.
         """
-        addresses = [ipaddress.ip_interface(address) for address in kernel_addresses]
-        descriptor, offload = _open_device(name, offload=offload)
-        try:
-            _configure(name, addresses, mtu)
-        except (NetlinkError, OSError) as error:
-            os.close(descriptor)
-            raise LinkUnavailableError(f"cannot configure {name}: {_reason(error)}") from error
+        ((descriptor, offload),) = _create(name, kernel_addresses, mtu, _FLAGS[offload])
         return cls(descriptor, name, mtu, offload=offload)
 
     @classmethod
+    def open_queues(
+        cls, name: str, *kernel_addresses: str, count: int, mtu: int = 1500, offload: bool = True
+    ) -> list[TunLink]:
+        """Create device ``name`` as ``open`` does, with ``count`` queues: one link for each.
+
+        The kernel picks a packet's queue by a hash of its addresses and ports, so each queue can have a process with
+        a stack of its own, all with the same addresses. They accept connections; one that they open would be answered
+        on any queue. Keep all links open, also that of a process that ended: when a queue closes, connections move.
+        """
+        if not 1 <= count <= MAX_QUEUES:
+            raise ValueError(f"a device has 1 to {MAX_QUEUES} queues, not {count}")
+        flags = tuple(_IFF_MULTI_QUEUE | flags for flags in _FLAGS[offload])
+        queues = _create(name, kernel_addresses, mtu, flags, count)
+        return [cls(descriptor, name, mtu, offload=offload) for descriptor, offload in queues]
+
+    @classmethod
     def attach(cls, name: str) -> TunLink:
-        """Open the persistent device ``name``, configured by somebody else; its owner needs no privilege."""
+        """Open the persistent device ``name``, configured by somebody else; its owner needs no privilege.
+
+        To a device with several queues it adds one, which moves connections of the others.
+        """
         try:
             socket.if_nametoindex(name)
         except OSError as error:
             raise LinkUnavailableError(f"there is no network device {name}") from error
-        descriptor, offload = _open_device(name)
+        candidates = tuple(flags | queues for flags in _FLAGS[True] for queues in (0, _IFF_MULTI_QUEUE))
+        descriptor, offload = _open_device(name, candidates)
         return cls(descriptor, name, _mtu(name), offload=offload)
+
+    @classmethod
+    def from_descriptor(cls, descriptor: int) -> TunLink:
+        """Take over an open descriptor of a device in this network namespace, inherited or received.
+
+        It needs no privilege. The device must have been opened with IFF_NO_PI, which the kernel does not tell;
+        the descriptor becomes non-blocking, also for others who share it.
+        """
+        try:
+            name, flags = struct.unpack("16sH22x", fcntl.ioctl(descriptor, _TUNGETIFF, bytes(40)))
+        except OSError as error:
+            raise LinkUnavailableError(f"descriptor {descriptor} is no TUN device: {_reason(error)}") from error
+        if not flags & _IFF_TUN:
+            raise LinkUnavailableError(f"descriptor {descriptor} carries Ethernet frames; a TUN device is needed")
+        name = name.rstrip(b"\0").decode()
+        try:
+            mtu = _mtu(name)
+        except OSError as error:
+            raise LinkUnavailableError(f"device {name} is in another network namespace") from error
+        os.set_blocking(descriptor, False)
+        return cls(descriptor, name, mtu, offload=bool(flags & _IFF_VNET_HDR))
+
+    def fileno(self) -> int:
+        """The descriptor, to pass on to another process; the queue lasts until the last copy is closed."""
+        return self._descriptor
 
     def send(self, packets: Iterable[Packet]) -> None:
         """Write packets; those that the kernel refuses are dropped and counted."""
@@ -147,8 +193,26 @@ class TunLink:
         await trio.lowlevel.checkpoint()
 
 
-def _open_device(name: str, *, offload: bool = True) -> tuple[int, bool]:
-    """Open TUN device ``name``: its descriptor, and whether it carries virtio headers and does offload."""
+def _create(
+    name: str, kernel_addresses: Iterable[str], mtu: int, candidates: tuple[int, ...], count: int = 1
+) -> list[tuple[int, bool]]:
+    """Make device ``name``: ``count`` queues of it as ``_open_device`` gives them, all open before the first packet."""
+    addresses = [ipaddress.ip_interface(address) for address in kernel_addresses]
+    queues = []
+    with ExitStack() as undo:
+        for _ in range(count):
+            queues.append(_open_device(name, candidates))
+            undo.callback(os.close, queues[-1][0])
+        try:
+            _configure(name, addresses, mtu)
+        except (NetlinkError, OSError) as error:
+            raise LinkUnavailableError(f"cannot configure {name}: {_reason(error)}") from error
+        undo.pop_all()
+    return queues
+
+
+def _open_device(name: str, candidates: tuple[int, ...]) -> tuple[int, bool]:
+    """Open a queue of TUN device ``name``: its descriptor, and whether it carries virtio headers and does offload."""
     if not 1 <= len(name.encode()) <= _NAME_LENGTH or "/" in name:
         raise LinkUnavailableError(f"not a device name of at most {_NAME_LENGTH} bytes: {name!r}")
     try:
@@ -156,10 +220,13 @@ def _open_device(name: str, *, offload: bool = True) -> tuple[int, bool]:
     except OSError as error:
         raise LinkUnavailableError(f"cannot open {DEVICE}: {_reason(error)}") from error
     try:
-        return descriptor, _bind(descriptor, name, _OFFLOAD_FLAGS if offload else _PLAIN_FLAGS)
+        return descriptor, _bind(descriptor, name, candidates)
     except OSError as error:
         os.close(descriptor)
-        raise LinkUnavailableError(f"cannot use device {name}: {_reason(error)}") from error
+        reason = _reason(error)
+        if error.errno == errno.EINVAL and any(name == existing for _, existing in socket.if_nameindex()):
+            reason = f"it is no TUN device, or made for another number of queues; see: ip -d link show {name}"
+        raise LinkUnavailableError(f"cannot use device {name}: {reason}") from error
 
 
 def _bind(descriptor: int, name: str, candidates: tuple[int, ...]) -> bool:
@@ -228,4 +295,6 @@ def _reason(error: Exception) -> str:
         return "it is in use by another program"
     if code == errno.EPERM:
         return "the privilege CAP_NET_ADMIN is missing"
+    if code == errno.E2BIG:
+        return f"all its {MAX_QUEUES} queues are in use"
     return os.strerror(code) if code else str(error)
