@@ -26,6 +26,7 @@ async def test_connection_refused(autojump_clock: trio.testing.MockClock) -> Non
         with pytest.raises(ConnectionRefusedError, match=f"{SERVER} port {PORT}") as caught:
             await client.open_tcp_stream(SERVER, PORT)
         assert isinstance(caught.value.__cause__, errors.ConnectionRefusedError)
+        await trio.testing.wait_all_tasks_blocked()
         assert client.connection_statuses() == []
 
 
@@ -43,6 +44,7 @@ async def test_cancelled_connect_leaves_nothing(autojump_clock: trio.testing.Moc
         with trio.move_on_after(2) as scope:
             await client.open_tcp_stream("192.0.2.77", PORT)
         assert scope.cancelled_caught
+        await trio.testing.wait_all_tasks_blocked()
         assert client.connection_statuses() == []
 
 

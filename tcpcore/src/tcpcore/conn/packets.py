@@ -108,7 +108,8 @@ def _queue(tcb: Tcb, packet: Packet, count: int, now: float) -> None:
 
 def _identification(tcb: Tcb, count: int) -> int:
     first = tcb.identification
-    tcb.identification = (first + count) & 0xFFFF
+    if tcb.version == 4:
+        tcb.identification = first + count & 0xFFFF
     return first
 
 

@@ -1,7 +1,9 @@
 """Runs one stack over one link: packets in, packets out, timers, and waking tasks that have something to do.
 
 A *turn* sends what the stack wants to send and wakes tasks. Turns follow each batch of packets, each timer,
-and user calls: the first send of a scheduler pass goes out at once, later small ones wait for its end.
+and user calls: what one connection sends while no other waits goes out at once, all else is gathered. The flusher
+sends it at the end of the scheduler's pass, a bounded number of connections in each: when a program sends faster than
+packets can leave, each connection gathers for longer, and they leave in larger ones.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from tcpcore.driver.link import Link
 
 SEND_AT_ONCE: Final = 8192
 """A larger send is never gathered."""
+TURN: Final = 64
+"""Connections that one turn sends for: about a millisecond's work."""
 
 
 class Owner(Protocol):
@@ -31,13 +35,15 @@ class Owner(Protocol):
 class Engine:
     """The driver's heart, shared by a host, its streams and its listeners.
 
-    ``time_slice``: seconds for which stream calls may go without a schedule point. ``spin``: seconds to poll
-    the link after traffic before the task sleeps. ``failure``: why the link is gone, if it is.
+    ``time_slice``: seconds for which stream calls may go without a schedule point; one of them is due when
+    ``perf_counter()`` reaches ``slice_end``. ``spin``: seconds to poll the link after traffic before the task sleeps.
+    ``gathering``: small sends only have to be queued, the flusher will come. ``now``: when the engine last looked at
+    the clock. ``failure``: why the link is gone, if it is.
     """
 
     __slots__ = (
-        "_alarm", "_alarm_deadline", "_closing", "_flusher", "_flusher_due", "_scope", "_sent_this_pass", "_slice_end",
-        "_spin", "_time_slice", "failure", "link", "stack",
+        "_alarm", "_alarm_deadline", "_closing", "_flusher", "_scope", "_sent_in_slice", "_spin",
+        "_time_slice", "failure", "gathering", "link", "now", "slice_end", "stack",
     )  # fmt: skip
 
     def __init__(self, stack: Stack, link: Link, *, time_slice: float, spin: float) -> None:
@@ -47,47 +53,49 @@ class Engine:
         self.failure: OSError | None = None
         self._time_slice = time_slice
         self._spin = spin
-        self._slice_end = 0.0
+        self.slice_end = 0.0
+        self.now = 0.0
         self._scope = trio.CancelScope(shield=True)
         self._alarm = trio.CancelScope()
         self._alarm_deadline = -math.inf
         self._flusher: Task | None = None
-        self._flusher_due = True
-        self._sent_this_pass = True
+        self._sent_in_slice = -1.0
+        self.gathering = True
         self._closing: trio.Event | None = None
 
     # What streams and listeners call
 
     async def breathe(self) -> None:
         """A cancellation point; a schedule point too once the slice is over."""
-        if perf_counter() < self._slice_end:
+        if perf_counter() < self.slice_end:
             await trio.lowlevel.checkpoint_if_cancelled()
         else:
             await trio.lowlevel.checkpoint()
-            self._slice_end = perf_counter() + self._time_slice
+            self.slice_end = perf_counter() + self._time_slice
 
     @property
     def slice_over(self) -> bool:
         """Whether the next ``breathe`` is a schedule point."""
-        return perf_counter() >= self._slice_end
+        return perf_counter() >= self.slice_end
 
-    def sent(self, size: int, now: float) -> None:
+    def sent(self, size: int) -> None:
         """A user call gave the stack ``size`` bytes to send, or a SYN, FIN or RST with 0."""
-        if not self._sent_this_pass or size > SEND_AT_ONCE:
-            self._sent_this_pass = True
-            self.turn(now)
+        if size > SEND_AT_ONCE or (self._sent_in_slice != self.slice_end and self.stack.waiting <= 1):
+            self._sent_in_slice = self.slice_end
+            self.turn(trio.current_time())
         self.touched()
 
     def touched(self) -> None:
         """A user call may have given the stack something to send that can wait for the end of this pass."""
-        if self.stack.env.pending and not self._flusher_due and self._flusher is not None:
-            self._flusher_due = True
+        if not self.gathering and self.stack.waiting and self._flusher is not None:
+            self.gathering = True
             trio.lowlevel.reschedule(self._flusher)
 
     def turn(self, now: float) -> None:
-        """Send what must go out, wake who has something to do, set the alarm."""
+        """Send what must go out, of so many connections; wake who has something to do, set the alarm."""
         stack = self.stack
-        packets = stack.transmit(now)
+        self.now = now
+        packets = stack.transmit(now, TURN)
         if packets and self.failure is None:
             try:
                 self.link.send(packets)
@@ -102,6 +110,14 @@ class Engine:
             self._alarm.deadline = self._alarm_deadline = deadline
         if self._closing is not None:
             self._closing.set()
+        if stack.waiting:
+            self.touched()
+
+    def drain(self) -> None:
+        """Take turns until nobody waits."""
+        self.turn(trio.current_time())
+        while self.stack.waiting:
+            self.turn(trio.current_time())
 
     def fail(self, error: OSError) -> None:
         """The link is gone: every connection and listener ends."""
@@ -147,7 +163,7 @@ class Engine:
                     if count:
                         self.turn(now)
                         poll_until = clock + self._spin
-                        self._slice_end = clock + self._time_slice
+                        self.slice_end = clock + self._time_slice
                     elif clock >= poll_until:
                         break
                     await trio.lowlevel.checkpoint()
@@ -167,15 +183,18 @@ class Engine:
             self.turn(now)
 
     async def _flush(self) -> None:
-        """Take a turn at the end of each pass in which a user call asked for one."""
+        """Take a turn at the end of each pass in which a user call asked for one, and while anybody waits."""
         self._flusher = trio.lowlevel.current_task()
         while True:
             self.turn(trio.current_time())
-            self._sent_this_pass = self._flusher_due = False
-            await trio.lowlevel.wait_task_rescheduled(self._flusher_cancelled)
+            if self.stack.waiting:
+                await trio.lowlevel.cancel_shielded_checkpoint()
+            else:
+                self.gathering = False
+                await trio.lowlevel.wait_task_rescheduled(self._flusher_cancelled)
 
     def _flusher_cancelled(self, _: RaiseCancelT) -> Abort:
-        self._flusher_due = True
+        self.gathering = True
         return Abort.SUCCEEDED
 
     async def wait_gone(self) -> None:

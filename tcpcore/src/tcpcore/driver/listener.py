@@ -92,7 +92,7 @@ class TCPListener(trio.abc.Listener[TCPStream]):
             self._closed = True
             now = trio.current_time()
             self.listener.close(now)
-            self._engine.sent(0, now)
+            self._engine.sent(0)
             self._wake()
 
     def on_ready(self, bits: int) -> None:

@@ -59,7 +59,7 @@ class Host:
         except TCPError as error:
             raise os_error(error, f"connecting to {host} port {port}") from error
         stream = TCPStream(self._engine, connection)
-        self._engine.sent(0, now)
+        self._engine.sent(0)
         await stream.wait_connected()
         return stream
 
@@ -153,13 +153,13 @@ async def _leave(engine: Engine, close_timeout: float) -> None:
         else:
             with suppress(TCPError):
                 connection.close(trio.current_time())
-    engine.turn(trio.current_time())
+    engine.drain()
     with trio.move_on_after(close_timeout, shield=True):
         await engine.wait_gone()
     for connection in stack.connections():
         if connection.state not in _DELIVERED:
             connection.abort(trio.current_time())
-    engine.turn(trio.current_time())
+    engine.drain()
 
 
 @cache

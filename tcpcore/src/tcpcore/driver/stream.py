@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import operator
+from time import perf_counter
 from typing import Any, Final
 
 import trio
 from trio.lowlevel import Abort, RaiseCancelT, Task
 
 from tcpcore import Connection, ConnectionStatus, Ready, State
-from tcpcore.driver.engine import Engine
+from tcpcore.driver.engine import SEND_AT_ONCE, Engine
 from tcpcore.driver.errormap import broken, link_down, os_error
 from tcpcore.errors import ConnectionAbortedError, TCPError
 
@@ -82,7 +83,7 @@ class TCPStream(trio.abc.HalfCloseableStream):
             self._closed = True
             now = trio.current_time()
             self.connection.abort(now)
-            self._engine.sent(0, now)
+            self._engine.sent(0)
             self.on_ready(-1)
 
     @property
@@ -95,32 +96,49 @@ class TCPStream(trio.abc.HalfCloseableStream):
 
         ``urgent``: tell the peer's user at once that the stream is urgent up to the end of ``data``.
         """
+        if self._sending or self._closed or self._eof_sent:
+            self._claim_sending()
+        engine = self._engine
+        if perf_counter() < engine.slice_end:
+            await trio.lowlevel.checkpoint_if_cancelled()
+        else:
+            await self._breathe_sending()
+        if type(data) is not bytes:
+            data = bytes(data)
+        try:
+            taken = self.connection.send(data, engine.now, urgent)
+        except TCPError as error:
+            raise broken(engine.failure or error) from error
+        if taken > SEND_AT_ONCE or not engine.gathering:
+            engine.sent(taken)
+        if taken < len(data):
+            await self._send_rest(memoryview(data)[taken:], urgent)
+
+    async def _breathe_sending(self) -> None:
+        """A schedule point, during which nobody else may send."""
         self._claim_sending()
         try:
             await self._engine.breathe()
-            if type(data) is not bytes:
-                data = bytes(data)
             self._check_sendable()
-            taken = self._give(data, urgent)
-            if taken < len(data):
-                await self._send_rest(memoryview(data)[taken:], urgent)
         finally:
             self._sending = False
 
     async def _send_rest(self, rest: memoryview, urgent: bool) -> None:
-        while rest:
-            await self._wait_writer()
-            self._check_sendable()
-            rest = rest[self._give(rest, urgent) :]
-
-    def _give(self, data: bytes | memoryview, urgent: bool) -> int:
-        now = trio.current_time()
+        self._claim_sending()
         try:
-            taken = self.connection.send(data, now, urgent)
+            while rest:
+                await self._wait_writer()
+                self._check_sendable()
+                rest = rest[self._give(rest, urgent) :]
+        finally:
+            self._sending = False
+
+    def _give(self, data: memoryview, urgent: bool) -> int:
+        try:
+            taken = self.connection.send(data, self._engine.now, urgent)
         except TCPError as error:
             raise broken(self._engine.failure or error) from error
-        if taken:
-            self._engine.sent(taken, now)
+        self._engine.sent(taken)
         return taken
 
     async def wait_send_all_might_not_block(self) -> None:
@@ -150,7 +168,7 @@ class TCPStream(trio.abc.HalfCloseableStream):
                 except TCPError as error:
                     raise broken(self._engine.failure or error) from error
                 self._eof_sent = True
-                self._engine.sent(0, now)
+                self._engine.sent(0)
         finally:
             self._sending = False
 
@@ -206,7 +224,7 @@ class TCPStream(trio.abc.HalfCloseableStream):
             self.connection.close(now)
         except TCPError:
             pass  # it has ended already
-        self._engine.sent(0, now)
+        self._engine.sent(0)
         self.on_ready(-1)
 
     async def wait_connected(self) -> None:

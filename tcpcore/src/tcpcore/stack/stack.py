@@ -109,11 +109,17 @@ class Stack:
                 counters.ip_in_hdr_errors += 1
             self.env.drop(bad.reason, now)
 
-    def transmit(self, now: float) -> list[Packet]:
-        """What must go out now, in order; sized for the link's capabilities."""
+    def transmit(self, now: float, limit: int | None = None) -> list[Packet]:
+        """What must go out now, in order; sized for the link's capabilities.
+
+        ``limit``: look at no more connections than this; those that waited longest come first, the rest waits on.
+        """
         env = self.env
         while env.pending:
-            pending, env.pending = env.pending, []
+            if limit is not None and len(env.pending) > limit:
+                pending, env.pending = env.pending[:limit], env.pending[limit:]
+            else:
+                pending, env.pending = env.pending, []
             for tcb in pending:
                 tcb.pending = False
                 connection = cast("Connection", tcb)
@@ -125,6 +131,8 @@ class Stack:
                     self._limit_time_wait(connection)
                 if connection.timers.earliest < connection.scheduled:
                     self._deadlines.schedule(connection)
+            if limit is not None:
+                break
         packets, env.outbox = env.outbox, []
         return packets
 
@@ -156,6 +164,11 @@ class Stack:
             ready += self.ready_listeners
             self.ready_listeners = []
         return ready
+
+    @property
+    def waiting(self) -> int:
+        """Connections that ``transmit`` has yet to look at."""
+        return len(self.env.pending)
 
     # User calls
 
