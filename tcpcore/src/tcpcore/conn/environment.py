@@ -98,6 +98,7 @@ class Environment:
     __slots__ = (
         "_identification_salt", "_identifications", "capabilities", "challenge_limit", "config", "counters", "observer",
         "outbox", "path_mtus", "pending", "ready", "receive_grown", "reply_limit", "rng", "secret",
+        "unheard",
     )  # fmt: skip
 
     def __init__(self, config: Config, capabilities: LinkCapabilities, rng: random.Random, secret: bytes) -> None:
@@ -114,6 +115,8 @@ class Environment:
         self.path_mtus = PathMtus(config.max_path_mtus, config.path_mtu_lifetime)
         self.receive_grown = 0
         """Bytes that auto-tuning added to all receive buffers."""
+        self.unheard = False
+        """Packets have come that nobody has looked at."""
         self.outbox: list[Packet] = []
         self.pending: list[Tcb] = []
         self.ready: list[Tcb] = []

@@ -12,7 +12,7 @@ from typing import Final
 from tcpcore import timing
 from tcpcore.conn import ecn, mtuprobe, pacing, rate, sackreport, spurious, tlp, usertimeout, window
 from tcpcore.conn.congestion.base import initial_window
-from tcpcore.conn.packets import emit, emit_usual, segment_options, syn_options
+from tcpcore.conn.packets import emit, segment_options, syn_options
 from tcpcore.conn.sack import Scoreboard
 from tcpcore.conn.state import CLOSED, LISTEN, OPENING, SYN_SENT, TIME_WAIT
 from tcpcore.conn.tcb import FIXED_HEADERS, Tcb
@@ -272,10 +272,6 @@ def _send_tail_probe(tcb: Tcb, now: float) -> None:
 
 def _send_segment(tcb: Tcb, seq: int, flags: int, length: int, now: float, size: int = 0, *, new: bool = False) -> None:
     payload: Sequence[Buffer] = tcb.send_buffer.pieces(seq, length) if length else ()
-    if _is_usual(tcb, size):
-        emit_usual(tcb, seq, flags, window.offer(tcb), now, payload, length)
-        _acknowledged(tcb)
-        return
     if tcb.snd_up > tcb.snd_una and tcb.snd_up > seq:
         flags |= URG
     options = segment_options(tcb, now)
@@ -293,22 +289,9 @@ def _send_segment(tcb: Tcb, seq: int, flags: int, length: int, now: float, size:
     emit(tcb, seq, tcb.rcv_nxt, flags, window.offer(tcb), now, options, payload, length, size, codepoint)
     if tcb.pacer is not None and length:
         pacing.sent(tcb, tcb.pacer, length, now)
-    if not length or not sackreport.is_due(tcb):  # the option has no room beside text: an ACK of its own follows
-        _acknowledged(tcb)
-
-
-def _is_usual(tcb: Tcb, size: int) -> bool:
-    """Whether a segment is one for ``emit_usual``."""
-    return (
-        tcb.ts_on
-        and not size
-        and tcb.ecn is None
-        and tcb.pacer is None
-        and tcb.snd_up <= tcb.snd_una
-        and tcb.out_of_order is None
-        and tcb.dsack is None
-        and not tcb.user_timeout_due
-    )
+    if length and (tcb.out_of_order is not None or tcb.dsack is not None) and tcb.sack_ok:
+        return  # the SACK option has no room beside text: an ACK of its own follows
+    _acknowledged(tcb)
 
 
 def _acknowledged(tcb: Tcb) -> None:

@@ -15,16 +15,15 @@ from tcpcore.conn.state import ESTABLISHED
 from tcpcore.conn.tcb import Tcb
 from tcpcore.seqnum import MASK
 from tcpcore.wire.checksum import Buffer
-from tcpcore.wire.ip import parse_untrusted as parse_ip
-from tcpcore.wire.tcp import parse_untrusted as parse_tcp
-from tcpcore.wire.usual import Usual
+from tcpcore.wire.tcp import FIN
+from tcpcore.wire.usual import Usual, segment
 
 _HALF: Final = 1 << 31
 
 
 def arrives(tcb: Tcb, usual: Usual, packet: Buffer, now: float) -> bool:
     """Process ``packet``, of which ``usual`` tells, if it is the predicted one; else change nothing and say False."""
-    _, traffic_class, seq, ack, wnd, tsval, tsecr, headers = usual
+    _, traffic_class, seq, ack, flags, wnd, tsval, tsecr, headers = usual
     rcv_nxt, una = tcb.rcv_nxt, tcb.snd_una
     acked = ack - una & MASK
     newer = tsval - tcb.ts_recent & MASK
@@ -35,6 +34,7 @@ def arrives(tcb: Tcb, usual: Usual, packet: Buffer, now: float) -> bool:
         or newer >= _HALF
         or length > tcb.rcv_adv - rcv_nxt
         or not (length or acked)
+        or flags & FIN
         or tcb.state is not ESTABLISHED
         or not tcb.ts_on
         or tcb.out_of_order is not None
@@ -46,7 +46,7 @@ def arrives(tcb: Tcb, usual: Usual, packet: Buffer, now: float) -> bool:
     ):
         return False
     if tcb.env.observer is not None:
-        tcb.env.observer.segment_received(tcb, parse_tcp(parse_ip(packet), True), now)
+        tcb.env.observer.segment_received(tcb, segment(usual, packet), now)
     tcb.segments_in += 1
     tcb.last_received = now
     tcb.received_traffic_class = traffic_class

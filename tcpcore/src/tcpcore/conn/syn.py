@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tcpcore.conn import congestion, ecn, mtuprobe, usertimeout, window
+from tcpcore.conn.congestion.base import initial_window
 from tcpcore.conn.tcb import TIMESTAMP_OPTION, Tcb
 from tcpcore.wire.tcp import ECE, Segment
 
@@ -39,4 +40,8 @@ def _take_syn_options(tcb: Tcb, seg: Segment, now: float) -> None:
     tcb.mss = tcb.mss_for(tcb.path_mtu)
     tcb.rcv_mss = tcb.own_mss() - options
     tcb.last_ack_sent = tcb.rcv_nxt
-    tcb.control(congestion.create(config.congestion_control, tcb.mss, config.initial_window_segments))
+    if tcb.congestion.governs:
+        tcb.control(congestion.create(config.congestion_control, tcb.mss, config.initial_window_segments))
+    else:
+        tcb.congestion.mss = tcb.mss
+        tcb.congestion.cwnd = initial_window(tcb.mss, config.initial_window_segments)

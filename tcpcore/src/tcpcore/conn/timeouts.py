@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tcpcore import timing
 from tcpcore.conn import keepalive, mtuprobe, rate, recovery, tlp, usertimeout
 from tcpcore.conn.state import FIN_WAIT_2, OPENING, SYN_SENT
 from tcpcore.conn.tcb import Tcb
 from tcpcore.errors import ConnectionTimeoutError, HostUnreachableError
+
+LOOK_AGAIN: Final = 0.01
+"""Seconds for which a timer waits while what it waits for may have come."""
+_SILENCE: Final = frozenset(
+    (
+        timing.RETRANSMIT,
+        timing.REORDERING,
+        timing.TAIL_LOSS,
+        timing.PERSIST,
+        timing.KEEPALIVE,
+        timing.USER_TIMEOUT,
+        timing.FIN_WAIT_2,
+    )
+)
 
 
 def expire(tcb: Tcb, now: float) -> None:
@@ -14,6 +30,9 @@ def expire(tcb: Tcb, now: float) -> None:
     if tcb.rate is not None:
         rate.check_app_limited(tcb, tcb.rate, now)
     for timer in tcb.timers.pop_expired(now):
+        if tcb.env.unheard and timer in _SILENCE:
+            tcb.timers.set(timer, now, LOOK_AGAIN)
+            continue
         if tcb.env.observer is not None:
             tcb.env.observer.timer_fired(tcb, timer, now)
         _HANDLERS[timer](tcb, now)

@@ -11,10 +11,7 @@ MAX_WSCALE = 14
 
 def wscale_for(buffer: int) -> int:
     """The smallest shift that lets a 16-bit field express ``buffer`` bytes."""
-    shift = 0
-    while buffer >> shift > MAX_UNSCALED and shift < MAX_WSCALE:
-        shift += 1
-    return shift
+    return min(max(buffer.bit_length() - 16, 0), MAX_WSCALE)
 
 
 def first_offer(config: Config) -> int:

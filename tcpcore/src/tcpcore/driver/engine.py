@@ -16,10 +16,12 @@ import trio
 from trio.lowlevel import Abort, RaiseCancelT, Task
 
 from tcpcore import Connection, Listener, Stack, State
-from tcpcore.driver.link import Link
+from tcpcore.driver.link import BATCH, Link
 
 SEND_AT_ONCE: Final = 8192
 """A larger send is never gathered."""
+PATIENCE: Final = 1.0
+"""Seconds for which timers wait for a link that is never read to its end."""
 TURN: Final = 64
 """Connections that one turn sends for: about a millisecond's work."""
 
@@ -42,7 +44,7 @@ class Engine:
     """
 
     __slots__ = (
-        "_alarm", "_alarm_deadline", "_closing", "_flusher", "_scope", "_sent_in_slice", "_spin",
+        "_alarm", "_alarm_deadline", "_behind_since", "_closing", "_flusher", "_scope", "_sent_in_slice", "_spin",
         "_time_slice", "failure", "gathering", "link", "now", "slice_end", "stack",
     )  # fmt: skip
 
@@ -53,6 +55,7 @@ class Engine:
         self.failure: OSError | None = None
         self._time_slice = time_slice
         self._spin = spin
+        self._behind_since = math.inf
         self.slice_end = 0.0
         self.now = 0.0
         self._scope = trio.CancelScope(shield=True)
@@ -147,21 +150,15 @@ class Engine:
 
     async def _pump(self) -> None:
         """Read packets in batches until the link is gone."""
-        link, stack = self.link, self.stack
         try:
             while self.failure is None:
-                await link.wait_readable()
+                await self.link.wait_readable()
                 poll_until = 0.0
                 while True:
-                    now = trio.current_time()
-                    count = 0
-                    for packet, checked in link.receive():
-                        now = trio.current_time()  # a batch lasts milliseconds: its last packets came after its first
-                        stack.receive(packet, now, checked)
-                        count += 1
+                    count = self._receive()
                     clock = perf_counter()
                     if count:
-                        self.turn(now)
+                        self.turn(self.now)
                         poll_until = clock + self._spin
                         self.slice_end = clock + self._time_slice
                     elif clock >= poll_until:
@@ -169,6 +166,21 @@ class Engine:
                     await trio.lowlevel.checkpoint()
         except OSError as error:
             self.fail(error)
+
+    def _receive(self) -> int:
+        """Let the stack have a batch of packets; how many they were."""
+        stack, now, count = self.stack, trio.current_time(), 0
+        for packet, checked in self.link.receive():
+            now = trio.current_time()  # a batch lasts milliseconds: its last packets came after its first
+            stack.receive(packet, now, checked)
+            count += 1
+        if count < BATCH:
+            self._behind_since = math.inf
+        else:
+            self._behind_since = min(self._behind_since, now)
+        stack.unheard = self._behind_since <= now < self._behind_since + PATIENCE
+        self.now = now
+        return count
 
     async def _timers(self) -> None:
         """Let the stack's timers fire when they are due."""
@@ -178,9 +190,12 @@ class Engine:
             self._alarm_deadline = math.inf if deadline is None else deadline
             with trio.CancelScope(deadline=self._alarm_deadline) as self._alarm:
                 await trio.sleep_forever()
-            now = trio.current_time()
-            stack.advance(now)
-            self.turn(now)
+            try:
+                self._receive()  # what a timer waits for may have come already
+            except OSError as error:
+                self.fail(error)
+            stack.advance(self.now)
+            self.turn(self.now)
 
     async def _flush(self) -> None:
         """Take a turn at the end of each pass in which a user call asked for one, and while anybody waits."""

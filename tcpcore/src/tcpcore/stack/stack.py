@@ -70,6 +70,18 @@ class Stack:
         self.ready_listeners: list[Listener] = []
 
     @property
+    def unheard(self) -> bool:
+        """Whether packets have come that wait to be received: a peer's silence proves nothing then.
+
+        Set by whoever calls ``receive``. Timers that wait for an answer look again a little later, while it is so.
+        """
+        return self.env.unheard
+
+    @unheard.setter
+    def unheard(self, value: bool) -> None:
+        self.env.unheard = value
+
+    @property
     def capabilities(self) -> LinkCapabilities:
         """What the link does for us."""
         return self.env.capabilities
@@ -83,7 +95,7 @@ class Stack:
         """
         counters = self.env.counters
         counters.ip_in_receives += 1
-        if self._is_predicted(packet, now, checked):
+        if self._is_usual(packet, now, checked):
             counters.in_segs += 1
             return
         try:
@@ -248,14 +260,23 @@ class Stack:
 
     # Packets and segments
 
-    def _is_predicted(self, packet: Buffer, now: float, checked: bool) -> bool:
-        """Whether it was the segment that its connection expects, and has been processed."""
+    def _is_usual(self, packet: Buffer, now: float, checked: bool) -> bool:
+        """Whether it was a usual segment of a connection, and has been processed, the predicted one by a shortcut."""
         fields = usual.parse_usual_untrusted(packet)
         if fields is None or (connection := self._connections.get(fields[0])) is None:
             return False
-        if not checked and not usual.is_sound(packet, fields[7]):
+        if not checked and not usual.is_sound(packet, fields[8]):
             return False
-        return prediction.arrives(connection, fields, packet, now)
+        if prediction.arrives(connection, fields, packet, now):
+            return True
+        if connection.state is CLOSED:
+            return False
+        segment = usual.segment(fields, packet)
+        if self.env.observer is not None:
+            self.env.observer.segment_received(connection, segment, now)
+        connection.received_traffic_class = fields[1]
+        connection.segment_arrives(segment, now)
+        return True
 
     def _receive_fragment(self, fragment: IPPacket, packet: Buffer, now: float) -> None:
         whole = self._reassembly.add(fragment, packet, now)

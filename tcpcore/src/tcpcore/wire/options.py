@@ -36,7 +36,24 @@ _MAX_USER_TIMEOUT: Final = 0x7FFF
 _U16: Final = Struct(">H")
 _PAIR: Final = Struct(">II")
 _TIMESTAMP: Final = Struct(">III")
+_USUAL_SYN: Final = Struct(">HHHHIIHBB")
+_USUAL_SYN_KINDS: Final = (_MSS << 8 | 4, _SACK_PERMITTED << 8 | 2, _TIMESTAMPS << 8 | 10, _NOP << 8 | _WINDOW_SCALE, 3)
 _SYN_TIMESTAMP: Final = Struct(">HII")
+
+
+def takes_usual_syn(view: memoryview, segment: Segment) -> bool:
+    """Whether the 20 bytes of options in ``view``, a header, are as in SYNs of Linux, and ``segment`` has them now.
+
+    MSS, SACK permitted, timestamps, NOP, window scale: read in one go.
+    """
+    kinds, mss, sack, timestamps, timestamp, echo, scale, length, shift = _USUAL_SYN.unpack_from(view, 20)
+    if (kinds, sack, timestamps, scale, length) != _USUAL_SYN_KINDS or not segment.flags & SYN:
+        return False
+    segment.mss = mss
+    segment.sack_permitted = True
+    segment.timestamp, segment.timestamp_echo = timestamp, echo
+    segment.wscale = min(shift, MAX_WINDOW_SCALE)
+    return True
 
 
 def parse_untrusted(view: memoryview, segment: Segment) -> None:

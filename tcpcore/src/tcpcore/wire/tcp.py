@@ -80,6 +80,8 @@ def parse_untrusted(ip: IPPacket, checked: bool) -> Segment:
             segment.timestamp = timestamp
             segment.timestamp_echo = echo
             return segment
+    if header_length == 40 and tcp_options.takes_usual_syn(view, segment):
+        return segment
     if header_length > HEADER_LENGTH:
         tcp_options.parse_untrusted(view[HEADER_LENGTH:header_length], segment)
     return segment
@@ -94,7 +96,8 @@ def build_header(
     wnd: int,
     up: int = 0,
     options: Buffer = b"",
+    checksum: int = 0,
 ) -> bytes:
-    """A header with its checksum field 0; ``options`` fills words of 4 bytes, numbers are as on the wire."""
+    """A header; ``options`` fills words of 4 bytes, numbers are as on the wire."""
     data_offset = (HEADER_LENGTH + len(options)) << 2
-    return _HEADER.pack(source_port, destination_port, seq, ack, data_offset, flags, wnd, 0, up) + options
+    return _HEADER.pack(source_port, destination_port, seq, ack, data_offset, flags, wnd, checksum, up) + options

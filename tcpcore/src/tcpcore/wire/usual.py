@@ -1,9 +1,10 @@
-"""The usual segment: an IP header without options, TCP with timestamps and nothing else, read and written in one go.
+"""Both headers in one go: those of the usual segment, IP without options and TCP with timestamps alone, are read, and
+those of any connection's segment are written.
 
     IPv4, 20 bytes    | version, IHL, class | length | identification | flags | TTL, 6 | checksum | \\
     IPv6, 40 bytes    | version, class, label | length | 6, hop limit | \\
     ends              | source, destination, source port, destination port | \\
-    TCP, the rest     | sequence | acknowledgement | offset 8, flags | window | checksum | urgent | NOP NOP timestamps |
+    TCP, the rest     | sequence | acknowledgement | offset, flags | window | checksum | urgent | NOP NOP timestamps |
 
 ``ends`` is one field, since the addresses stand right before the ports: it tells connections apart as it is.
 """
@@ -16,23 +17,23 @@ from typing import Final
 from tcpcore.wire.checksum import ALL_ONES, Buffer, fold_sum
 from tcpcore.wire.ippacket import TCP
 from tcpcore.wire.options import TIMESTAMP_LAYOUT
-from tcpcore.wire.segment import ACK, PSH
+from tcpcore.wire.segment import ACK, FIN, PSH, Segment
 
-Usual = tuple[bytes, int, int, int, int, int, int, int]
-"""Ends, traffic class, sequence number, acknowledgement, window, TSval, TSecr, length of the headers."""
+Usual = tuple[bytes, int, int, int, int, int, int, int, int]
+"""Ends, traffic class, sequence number, acknowledgement, flags, window, TSval, TSecr, length of the headers."""
 
 IPV4_HEADERS: Final = 52
 IPV6_HEADERS: Final = 72
-OFFSET: Final = 8 << 12
-"""TCP's data offset with timestamps, above the flags."""
 
 _IPV4: Final = Struct(">BBHHHBBH12sIIHHHHIII")
 _IPV6: Final = Struct(">IHBB36sIIHHHHIII")
+_IPV4_PLAIN: Final = Struct(">BBHHHBBH12sIIHHHH")
+_IPV6_PLAIN: Final = Struct(">IHBB36sIIHHHH")
 _PORTS: Final = Struct(">HH")
 _TCP_HEADER: Final = 32
 _FRAGMENT: Final = 0x3FFF
-_SHAPE: Final = OFFSET | ACK
-_NOT_PSH: Final = 0xFFFF & ~PSH
+_SHAPE: Final = 8 << 12 | ACK
+_FIXED: Final = 0xFFFF & ~(PSH | FIN)
 _DONT_FRAGMENT: Final = 0x4000
 
 
@@ -42,7 +43,7 @@ def ends(source: bytes, destination: bytes, source_port: int, destination_port: 
 
 
 def parse_usual_untrusted(packet: Buffer) -> Usual | None:
-    """``packet`` if it is a usual one with ACK, maybe PSH, and no other flag; the TCP checksum is not looked at."""
+    """``packet`` if it is a usual one with ACK, maybe PSH and FIN; the TCP checksum is not looked at."""
     length = len(packet)
     if length < IPV4_HEADERS:
         return None
@@ -53,18 +54,18 @@ def parse_usual_untrusted(packet: Buffer) -> Usual | None:
         ) = _IPV4.unpack_from(packet)  # fmt: skip
         if (
             total != length
-            or shape & _NOT_PSH != _SHAPE
+            or shape & _FIXED != _SHAPE
             or layout != TIMESTAMP_LAYOUT
             or protocol != TCP
             or fragment & _FRAGMENT
             or fold_sum(packet[:20]) != ALL_ONES
         ):
             return None
-        return key, traffic_class, seq, ack, wnd, tsval, tsecr, IPV4_HEADERS
+        return key, traffic_class, seq, ack, shape & 0xFF, wnd, tsval, tsecr, IPV4_HEADERS
     if packet[0] >> 4 == 6 and length >= IPV6_HEADERS:
         first, total, protocol, _, key, seq, ack, shape, wnd, _, _, layout, tsval, tsecr = _IPV6.unpack_from(packet)
-        if total + 40 == length and shape & _NOT_PSH == _SHAPE and layout == TIMESTAMP_LAYOUT and protocol == TCP:
-            return key, first >> 20 & 0xFF, seq, ack, wnd, tsval, tsecr, IPV6_HEADERS
+        if total + 40 == length and shape & _FIXED == _SHAPE and layout == TIMESTAMP_LAYOUT and protocol == TCP:
+            return key, first >> 20 & 0xFF, seq, ack, shape & 0xFF, wnd, tsval, tsecr, IPV6_HEADERS
     return None
 
 
@@ -78,33 +79,40 @@ def is_sound(packet: Buffer, headers: int) -> bool:
     return (fold_sum(packet[start - addresses :]) + TCP + len(packet) - start) % ALL_ONES == 0
 
 
-def ipv4_sum(traffic_class: int, hop_limit: int, key: bytes) -> int:
+def segment(fields: Usual, packet: Buffer) -> Segment:
+    """What ``tcpcore.wire.tcp`` makes of the same packet."""
+    key, _, seq, ack, flags, wnd, tsval, tsecr, headers = fields
+    source_port, destination_port = _PORTS.unpack_from(key, len(key) - 4)
+    payload = memoryview(packet)[headers:]
+    return Segment(
+        source_port, destination_port, seq, ack, flags, wnd, 0, payload, timestamp=tsval, timestamp_echo=tsecr
+    )
+
+
+def ipv4_sum(hop_limit: int, key: bytes) -> int:
     """The sum over what never changes in the IPv4 header of a connection whose ``ends`` are ``key``."""
-    return 0x4500 + traffic_class + _DONT_FRAGMENT + (hop_limit << 8 | TCP) + int.from_bytes(key[:8], "big")
+    return 0x4500 + _DONT_FRAGMENT + (hop_limit << 8 | TCP) + int.from_bytes(key[:8], "big")
 
 
-def build_usual_ipv4(
-    traffic_class: int, hop_limit: int, key: bytes, ip_sum: int, pseudo: int, length: int, identification: int,
-    seq: int, ack: int, flags: int, wnd: int, tsval: int, tsecr: int,
+def build_ipv4(
+    traffic_class: int, hop_limit: int, key: bytes, ip_sum: int, total: int, identification: int,
+    seq: int, ack: int, shape: int, wnd: int, pseudo: int, up: int,
 ) -> bytes:  # fmt: skip
-    """Both headers before ``length`` bytes of payload, numbers as on the wire.
+    """Both headers of a packet of ``total`` bytes, TCP's without its options; numbers as on the wire.
 
-    ``ip_sum`` is ``ipv4_sum``; ``pseudo`` the sum of the pseudo header with TCP's length, for the checksum field.
+    ``shape``: data offset and flags; ``ip_sum`` is ``ipv4_sum``; ``pseudo`` goes into TCP's checksum field.
     """
-    total = length + IPV4_HEADERS
-    checksum = ALL_ONES - ((ip_sum + total + identification) % ALL_ONES or ALL_ONES)
-    return _IPV4.pack(
+    checksum = ALL_ONES - ((ip_sum + traffic_class + total + identification) % ALL_ONES or ALL_ONES)
+    return _IPV4_PLAIN.pack(
         0x45, traffic_class, total, identification, _DONT_FRAGMENT, hop_limit, TCP, checksum, key,
-        seq, ack, OFFSET | flags, wnd, pseudo, 0, TIMESTAMP_LAYOUT, tsval, tsecr,
+        seq, ack, shape, wnd, pseudo, up,
     )  # fmt: skip
 
 
-def build_usual_ipv6(
-    first: int, hop_limit: int, key: bytes, pseudo: int, length: int,
-    seq: int, ack: int, flags: int, wnd: int, tsval: int, tsecr: int,
+def build_ipv6(
+    traffic_class: int, flow_label: int, hop_limit: int, key: bytes, length: int,
+    seq: int, ack: int, shape: int, wnd: int, pseudo: int, up: int,
 ) -> bytes:  # fmt: skip
-    """The same for IPv6; ``first`` is its header's first word."""
-    return _IPV6.pack(
-        first, length + 32, TCP, hop_limit, key,
-        seq, ack, OFFSET | flags, wnd, pseudo, 0, TIMESTAMP_LAYOUT, tsval, tsecr,
-    )  # fmt: skip
+    """The same for IPv6, with ``length`` bytes after its header."""
+    first = 6 << 28 | traffic_class << 20 | flow_label
+    return _IPV6_PLAIN.pack(first, length, TCP, hop_limit, key, seq, ack, shape, wnd, pseudo, up)

@@ -19,13 +19,15 @@ ALPHA: Final = 3 * (1 - BETA) / (1 + BETA)
 class Cubic(CongestionControl):
     """The window is a cubic function of the time since the last reduction, flat where loss was met last."""
 
-    __slots__ = ("_cwnd_prior", "_epoch", "_hystart", "_k", "_seen", "_w_est", "_w_max", "_window")
+    __slots__ = ("_cwnd_prior", "_epoch", "_hystart", "_k", "_searching", "_seen", "_w_est", "_w_max", "_window")
 
     name = "cubic"
 
     def __init__(self, mss: int, initial_window_segments: int) -> None:
         super().__init__(mss, initial_window_segments)
-        self._hystart: HyStart | None = HyStart()
+        self._hystart: HyStart | None = None
+        self._searching = True
+        """Slow start has never ended: HyStart++ looks where it should, from the first ACK on."""
         self._w_max = 0.0
         self._cwnd_prior = 0.0
         self._epoch: float | None = None
@@ -40,11 +42,12 @@ class Cubic(CongestionControl):
     def on_ack(self, acked: int, flight: int, *, una: int, nxt: int, rtt: RttEstimator, now: float) -> None:
         """Grow, as the time since the last reduction allows."""
         seen, self._seen = self._seen, now
-        if not self.is_limited(flight):
+        slow_start = self.ssthresh is None or self.cwnd < self.ssthresh
+        if flight + self.mss < (self.cwnd // 2 if slow_start else self.cwnd):  # as ``is_limited`` has it
             if self._epoch is not None:
                 self._epoch += now - max(seen, self._epoch)  # section 5.8
             return
-        if self.slow_start:
+        if slow_start:
             self._slow_start(acked, rtt.latest, una, nxt)
         else:
             self._avoid_congestion(acked, rtt.srtt or 0.0, now)
@@ -58,7 +61,7 @@ class Cubic(CongestionControl):
         self._reduce(flight, BETA_ECN)
 
     def _reduce(self, flight: int, beta: float) -> None:
-        self._hystart = None
+        self._hystart, self._searching = None, False
         self._epoch = None
         cwnd = float(self.cwnd)
         self._cwnd_prior = cwnd
@@ -78,14 +81,16 @@ class Cubic(CongestionControl):
         self._epoch = None
 
     def _slow_start(self, acked: int, rtt: float | None, una: int, nxt: int) -> None:
-        if self._hystart is None:
+        if not self._searching:
             self.cwnd += acked
             return
+        if self._hystart is None:
+            self._hystart = HyStart()
         growth, ends = self._hystart.on_ack(acked, rtt, una, nxt)
         self.cwnd += growth
         if ends:
             self.ssthresh = self.cwnd
-            self._hystart = None
+            self._hystart, self._searching = None, False
 
     def _avoid_congestion(self, acked: int, srtt: float, now: float) -> None:
         mss = self.mss
