@@ -101,12 +101,13 @@ def _check_sendable(tcb: Tcb) -> None:
 
 def receive(tcb: Tcb, max_bytes: int, now: float) -> bytes | None:
     """3.10.3 RECEIVE: ``None`` when there is nothing yet, ``b""`` at the end of the stream."""
-    if tcb.rcv_queue.length:
+    queue = tcb.rcv_queue
+    if queue.length:
         if tcb.rcv_up is not None:
             max_bytes = urgent.up_to_mark(tcb, max_bytes)
-        data = tcb.rcv_queue.take(max_bytes)
-        if tcb.state in _SYNCHRONISED_OPEN and tcb.rcv_fin is None:
-            if tcb.bytes_in - tcb.rcv_queue.length >= tcb.tune_at:
+        data = queue.take(max_bytes)
+        if tcb.rcv_fin is None and tcb.state in _SYNCHRONISED_OPEN:
+            if tcb.bytes_in - queue.length >= tcb.tune_at:
                 autotune.half_read(tcb, now)
             if window.update_is_worthwhile(tcb):
                 tcb.ack_now = True

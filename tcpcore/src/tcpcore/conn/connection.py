@@ -26,7 +26,7 @@ class Connection(Tcb):
     @property
     def readable(self) -> bool:
         """Whether ``receive`` would not block."""
-        return bool(self.rcv_queue.length) or self.state is CLOSED or self._at_end
+        return self.rcv_queue.length > 0 or self.state is CLOSED or self._at_end
 
     @property
     def writable(self) -> bool:

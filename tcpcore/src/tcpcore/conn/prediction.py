@@ -8,16 +8,19 @@ tests/tcpcore/conn/test_prediction.py shows it.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 from tcpcore.conn import acknowledgement, text
 from tcpcore.conn.state import ESTABLISHED
-from tcpcore.conn.tcb import Tcb
+from tcpcore.conn.tcb import Ready, Tcb
 from tcpcore.seqnum import MASK
+from tcpcore.timing import PERSIST
 from tcpcore.wire.checksum import Buffer
 from tcpcore.wire.tcp import FIN
 from tcpcore.wire.usual import Usual, segment
 
+READABLE: Final = Ready.READABLE
 _HALF: Final = 1 << 31
 
 
@@ -39,6 +42,7 @@ def arrives(tcb: Tcb, usual: Usual, packet: Buffer, now: float) -> bool:
         or not tcb.ts_on
         or tcb.out_of_order is not None
         or tcb.rcv_fin is not None
+        or tcb.read_closed
         or tcb.ecn is not None
         or tcb.keepalive_probes
         or tcb.out_probe
@@ -58,9 +62,26 @@ def arrives(tcb: Tcb, usual: Usual, packet: Buffer, now: float) -> bool:
     ack = una + acked
     if acked:
         acknowledgement.in_order(tcb, ack, now)
-    acknowledgement.update_send_window(tcb, rcv_nxt, ack, wnd)
+    if (
+        0 < tcb.snd_wnd == wnd << (tcb.snd_wscale or 0)
+        and tcb.snd_wl1 <= rcv_nxt
+        and tcb.snd_wl2 <= ack
+        and not tcb.probes_unanswered
+        and tcb.timers.deadlines[PERSIST] == inf
+    ):
+        tcb.snd_wl1, tcb.snd_wl2 = rcv_nxt, ack
+    else:
+        acknowledgement.update_send_window(tcb, rcv_nxt, ack, wnd)
     # Seventh, process the segment text
     if length:
-        text.take_in_order(tcb, bytes(packet[headers:]), now)
-    tcb.touch()
+        tcb.rcv_nxt = rcv_nxt + length
+        tcb.bytes_in += length
+        tcb.last_data_in = now
+        tcb.rcv_queue.append(bytes(packet[headers:]))
+        if not tcb.ready & READABLE:
+            tcb.notify(READABLE)
+        if not tcb.ack_now:
+            text.acknowledge_soon(tcb, now)
+    if not tcb.pending:
+        tcb.touch()
     return True

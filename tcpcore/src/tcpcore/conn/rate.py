@@ -79,7 +79,8 @@ class RateSampler:
 
     def departs(self, size: int, in_flight: int, cwnd: int, mss: int, now: float) -> Departure:
         """``size`` octets leave and make it ``in_flight`` (section 4.1.2.2)."""
-        if in_flight <= size:
+        in_flight = max(in_flight, size)  # without SACK it is a guess, and may leave nothing over
+        if in_flight == size:
             self.first_sent_time = self.delivered_time = now
         if in_flight + mss > cwnd:
             self._limited = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from tcpcore import timing
 from tcpcore.conn import sackreport
 from tcpcore.conn.outoforder import OutOfOrder
@@ -19,10 +21,17 @@ def take_in_order(tcb: Tcb, data: bytes, now: float) -> None:
             tcb.out_of_order = None
         tcb.ack_now = True  # a hole was filled, in part at least (RFC 5681 section 4.2)
     tcb.last_data_in = now
-    if tcb.rcv_nxt - tcb.last_ack_sent >= 2 * tcb.rcv_mss or tcb.config.delayed_ack == 0.0:
-        tcb.ack_now = True  # every second full-sized segment (MUST-59)
-    elif not tcb.timers.armed(timing.DELAYED_ACK):
-        tcb.timers.set(timing.DELAYED_ACK, now, tcb.config.delayed_ack)
+    if not tcb.ack_now:
+        acknowledge_soon(tcb, now)
+
+
+def acknowledge_soon(tcb: Tcb, now: float) -> None:
+    """Text was taken: every second full-sized segment is acknowledged at once (MUST-59)."""
+    delay = tcb.config.delayed_ack
+    if tcb.rcv_nxt - tcb.last_ack_sent >= 2 * tcb.rcv_mss or delay == 0.0:
+        tcb.ack_now = True
+    elif tcb.timers.deadlines[timing.DELAYED_ACK] == inf:
+        tcb.timers.set(timing.DELAYED_ACK, now, delay)
 
 
 def _deliver(tcb: Tcb, data: bytes) -> None:

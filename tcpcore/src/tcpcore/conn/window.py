@@ -39,9 +39,9 @@ def offer(tcb: Tcb, *, syn: bool = False) -> int:
 
 def update_is_worthwhile(tcb: Tcb) -> bool:
     """Whether the user has read enough for an ACK of its own that says so."""
-    wnd = tcb.rcv_adv - tcb.rcv_nxt
-    step = tcb.receive_buffer - tcb.rcv_queue.length - wnd
-    if step < tcb.receive_buffer // 2 and wnd >= tcb.rcv_mss:
+    wnd, buffer = tcb.rcv_adv - tcb.rcv_nxt, tcb.receive_buffer
+    step = buffer - tcb.rcv_queue.length - wnd
+    if step < buffer // 2 and wnd >= tcb.rcv_mss:
         return False
     step = min(step, largest(tcb) - wnd)
     return step >= min(tcb.receive_buffer, largest(tcb)) // 2 or wnd < tcb.rcv_mss <= step

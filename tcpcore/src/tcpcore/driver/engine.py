@@ -15,7 +15,7 @@ from typing import Final, Protocol, cast
 import trio
 from trio.lowlevel import Abort, RaiseCancelT, Task
 
-from tcpcore import Connection, Listener, Stack, State
+from tcpcore import Connection, Listener, Ready, Stack, State
 from tcpcore.driver.link import BATCH, Link
 
 SEND_AT_ONCE: Final = 8192
@@ -39,13 +39,13 @@ class Engine:
 
     ``time_slice``: seconds for which stream calls may go without a schedule point; one of them is due when
     ``perf_counter()`` reaches ``slice_end``. ``spin``: seconds to poll the link after traffic before the task sleeps.
-    ``gathering``: small sends only have to be queued, the flusher will come. ``now``: when the engine last looked at
-    the clock. ``failure``: why the link is gone, if it is.
+    ``gathering``: small sends only have to be queued, the flusher will come. ``clock``: the time, in trio's seconds;
+    ``now``: when the engine last looked at it. ``failure``: why the link is gone, if it is.
     """
 
     __slots__ = (
         "_alarm", "_alarm_deadline", "_behind_since", "_closing", "_flusher", "_scope", "_sent_in_slice", "_spin",
-        "_time_slice", "failure", "gathering", "link", "now", "slice_end", "stack",
+        "_time_slice", "clock", "failure", "gathering", "link", "now", "slice_end", "stack",
     )  # fmt: skip
 
     def __init__(self, stack: Stack, link: Link, *, time_slice: float, spin: float) -> None:
@@ -56,6 +56,7 @@ class Engine:
         self._time_slice = time_slice
         self._spin = spin
         self._behind_since = math.inf
+        self.clock = trio.lowlevel.current_clock().current_time
         self.slice_end = 0.0
         self.now = 0.0
         self._scope = trio.CancelScope(shield=True)
@@ -85,7 +86,7 @@ class Engine:
         """A user call gave the stack ``size`` bytes to send, or a SYN, FIN or RST with 0."""
         if size > SEND_AT_ONCE or (self._sent_in_slice != self.slice_end and self.stack.waiting <= 1):
             self._sent_in_slice = self.slice_end
-            self.turn(trio.current_time())
+            self.turn(self.clock())
         self.touched()
 
     def touched(self) -> None:
@@ -108,6 +109,8 @@ class Engine:
             bits = ready.take_ready()
             if ready.owner is not None:
                 cast("Owner", ready.owner).on_ready(bits)
+                if bits & Ready.CLOSED and isinstance(ready, Connection) and ready.state is State.CLOSED:
+                    ready.owner = None  # there is nothing more to hear, and no reference cycle to collect
         deadline = stack.next_deadline()
         if deadline is not None and deadline < self._alarm_deadline:
             self._alarm.deadline = self._alarm_deadline = deadline
@@ -118,16 +121,16 @@ class Engine:
 
     def drain(self) -> None:
         """Take turns until nobody waits."""
-        self.turn(trio.current_time())
+        self.turn(self.clock())
         while self.stack.waiting:
-            self.turn(trio.current_time())
+            self.turn(self.clock())
 
     def fail(self, error: OSError) -> None:
         """The link is gone: every connection and listener ends."""
         if self.failure is not None:
             return
         self.failure = error
-        now = trio.current_time()
+        now = self.clock()
         ends: list[Connection | Listener] = [*self.stack.connections(), *self.stack.listeners()]
         for connection in self.stack.connections():
             connection.abort(now)
@@ -169,16 +172,16 @@ class Engine:
 
     def _receive(self) -> int:
         """Let the stack have a batch of packets; how many they were."""
-        stack, now, count = self.stack, trio.current_time(), 0
+        receive, clock, count = self.stack.receive, self.clock, 0
         for packet, checked in self.link.receive():
-            now = trio.current_time()  # a batch lasts milliseconds: its last packets came after its first
-            stack.receive(packet, now, checked)
+            receive(packet, clock(), checked)  # a batch lasts milliseconds: its last packets came after its first
             count += 1
+        now = clock()
         if count < BATCH:
             self._behind_since = math.inf
         else:
             self._behind_since = min(self._behind_since, now)
-        stack.unheard = self._behind_since <= now < self._behind_since + PATIENCE
+        self.stack.unheard = self._behind_since <= now < self._behind_since + PATIENCE
         self.now = now
         return count
 
@@ -201,7 +204,7 @@ class Engine:
         """Take a turn at the end of each pass in which a user call asked for one, and while anybody waits."""
         self._flusher = trio.lowlevel.current_task()
         while True:
-            self.turn(trio.current_time())
+            self.turn(self.clock())
             if self.stack.waiting:
                 await trio.lowlevel.cancel_shielded_checkpoint()
             else:

@@ -37,7 +37,7 @@ class Link(Protocol):
         ...
 
     def receive(self) -> Iterable[tuple[Buffer, bool]]:
-        """At most ``BATCH`` packets, each with a flag: the link vouches for its transport checksum.
+        """At most ``BATCH`` packets, each with a flag: the link vouches for its checksums.
 
         A packet is valid until the next one is taken. No packets: all is read. ``OSError``: the link is gone.
         """

@@ -179,27 +179,43 @@ class TCPStream(trio.abc.HalfCloseableStream):
             raise ValueError("max_bytes must be at least 1")
         if self._receiving:
             raise trio.BusyResourceError("another task is receiving on this stream")
+        if self.connection.readable or self._closed:
+            if perf_counter() < self._engine.slice_end:
+                await trio.lowlevel.checkpoint_if_cancelled()
+            else:
+                await self._breathe_receiving()
+            if (data := self._take(size)) is not None:
+                return data
+        return await self._wait_and_take(size)
+
+    async def _breathe_receiving(self) -> None:
+        """A schedule point, during which nobody else may receive."""
         self._receiving = True
         try:
-            if self.connection.readable or self._closed:
-                await self._engine.breathe()
+            await self._engine.breathe()
+        finally:
+            self._receiving = False
+
+    async def _wait_and_take(self, size: int) -> bytes:
+        self._receiving = True
+        try:
             while True:
-                if self._closed:
-                    raise trio.ClosedResourceError("this stream was closed")
-                data = self._take(size)
-                if data is not None:
-                    return data
                 await self._wait_reader()
+                if (data := self._take(size)) is not None:
+                    return data
         finally:
             self._receiving = False
 
     def _take(self, size: int) -> bytes | None:
+        if self._closed:
+            raise trio.ClosedResourceError("this stream was closed")
+        connection, engine = self.connection, self._engine
         try:
-            data = self.connection.receive(size, trio.current_time())
+            data = connection.receive(size, engine.now)
         except TCPError as error:
-            raise broken(self._engine.failure or error) from error
-        if data:
-            self._engine.touched()
+            raise broken(engine.failure or error) from error
+        if connection.pending and not engine.gathering:
+            engine.touched()
         return data
 
     @property

@@ -31,7 +31,6 @@ MAX_QUEUES: Final = 256
 """Most queues that the kernel gives one device."""
 
 _MAX_PACKET: Final = 65535
-_MAX_PIECES: Final = 16
 _NAME_LENGTH: Final = 15
 
 _TUNSETIFF: Final = 0x400454CA
@@ -143,18 +142,15 @@ class TunLink:
 
     def send(self, packets: Iterable[Packet]) -> None:
         """Write packets; those that the kernel refuses are dropped and counted."""
-        descriptor = self._descriptor
+        descriptor, offload, header_for, writev = self._descriptor, self._offload, virtio.header_for, os.writev
         for packet in packets:
             try:
-                os.writev(descriptor, self._pieces(packet))
+                if offload:
+                    writev(descriptor, (header_for(packet), packet.header, *packet.payload))
+                else:
+                    os.write(descriptor, bytes(packet))
             except OSError as error:
                 self._refused(error)
-
-    def _pieces(self, packet: Packet) -> list[Buffer]:
-        if not self._offload:
-            return [bytes(packet)]
-        pieces = [virtio.header_for(packet), packet.header, *packet.payload]
-        return pieces if len(pieces) <= _MAX_PIECES else [b"".join(pieces)]
 
     def _refused(self, error: OSError) -> None:
         if error.errno in _DEVICE_GONE:
@@ -163,17 +159,17 @@ class TunLink:
 
     def receive(self) -> Iterator[tuple[Buffer, bool]]:
         """Read up to a batch of packets, each into the same buffer."""
-        descriptor, buffer, offload = self._descriptor, self._buffer, self._offload
-        buffers = [buffer]
+        descriptor, buffer, offload, readv = self._descriptor, self._buffer, self._offload, os.readv
+        buffers = (buffer,)
         start = virtio.LENGTH if offload else 0
-        for _ in range(BATCH):
-            try:
-                length = os.readv(descriptor, buffers)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                raise LinkUnavailableError(f"device {self.name} is gone") from error
-            yield buffer[start:length], offload and buffer[0] & virtio.CHECKSUM_VOUCHED != 0
+        try:
+            for _ in range(BATCH):
+                length = readv(descriptor, buffers)
+                yield buffer[start:length], offload and buffer[0] & virtio.CHECKSUM_VOUCHED != 0
+        except BlockingIOError:
+            return
+        except OSError as error:
+            raise LinkUnavailableError(f"device {self.name} is gone") from error
 
     async def wait_readable(self) -> None:
         """Return when the device has a packet, or is gone."""

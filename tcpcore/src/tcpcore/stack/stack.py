@@ -91,11 +91,20 @@ class Stack:
     def receive(self, packet: Buffer, now: float, checked: bool = False) -> None:
         """Process one IP packet; nonsense is counted and dropped, never raised.
 
-        What is kept is copied: the buffer may be used again. ``checked``: the link vouches for the checksum.
+        What is kept is copied: the buffer may be used again. ``checked``: the link vouches for the checksums.
         """
         counters = self.env.counters
         counters.ip_in_receives += 1
-        if self._is_usual(packet, now, checked):
+        fields = usual.parse_usual_untrusted(packet)
+        if (
+            fields is not None
+            and (connection := self._connections.get(fields[0])) is not None
+            and (checked or usual.is_sound(packet, fields[8]))
+            and (
+                prediction.arrives(connection, fields, packet, now)
+                or self._receive_usual(connection, fields, packet, now)
+            )
+        ):
             counters.in_segs += 1
             return
         try:
@@ -260,15 +269,8 @@ class Stack:
 
     # Packets and segments
 
-    def _is_usual(self, packet: Buffer, now: float, checked: bool) -> bool:
-        """Whether it was a usual segment of a connection, and has been processed, the predicted one by a shortcut."""
-        fields = usual.parse_usual_untrusted(packet)
-        if fields is None or (connection := self._connections.get(fields[0])) is None:
-            return False
-        if not checked and not usual.is_sound(packet, fields[8]):
-            return False
-        if prediction.arrives(connection, fields, packet, now):
-            return True
+    def _receive_usual(self, connection: Connection, fields: usual.Usual, packet: Buffer, now: float) -> bool:
+        """A sound segment of ``connection`` that was not predicted; False: the connection has ended."""
         if connection.state is CLOSED:
             return False
         segment = usual.segment(fields, packet)

@@ -43,7 +43,7 @@ def ends(source: bytes, destination: bytes, source_port: int, destination_port: 
 
 
 def parse_usual_untrusted(packet: Buffer) -> Usual | None:
-    """``packet`` if it is a usual one with ACK, maybe PSH and FIN; the TCP checksum is not looked at."""
+    """``packet`` if it is a usual one with ACK, maybe PSH and FIN; its checksums are not looked at."""
     length = len(packet)
     if length < IPV4_HEADERS:
         return None
@@ -58,7 +58,6 @@ def parse_usual_untrusted(packet: Buffer) -> Usual | None:
             or layout != TIMESTAMP_LAYOUT
             or protocol != TCP
             or fragment & _FRAGMENT
-            or fold_sum(packet[:20]) != ALL_ONES
         ):
             return None
         return key, traffic_class, seq, ack, shape & 0xFF, wnd, tsval, tsecr, IPV4_HEADERS
@@ -70,11 +69,13 @@ def parse_usual_untrusted(packet: Buffer) -> Usual | None:
 
 
 def is_sound(packet: Buffer, headers: int) -> bool:
-    """Whether the TCP checksum of a packet with these ``headers`` is right.
+    """Whether the checksums of a packet with these ``headers`` are right.
 
     The addresses stand right before TCP: they, all of TCP, and the rest of the pseudo header are 0 modulo 0xFFFF.
     """
     start = headers - _TCP_HEADER
+    if start == 20 and fold_sum(packet[:20]) != ALL_ONES:
+        return False
     addresses = 8 if start == 20 else 32
     return (fold_sum(packet[start - addresses :]) + TCP + len(packet) - start) % ALL_ONES == 0
 
