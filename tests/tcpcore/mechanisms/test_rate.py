@@ -163,3 +163,8 @@ def test_the_window_is_used_up() -> None:
     assert wire.sampler.is_cwnd_limited  # in the last round
     wire.sampler.round_begins()
     assert not wire.sampler.is_cwnd_limited
+
+
+def test_what_leaves_is_in_flight_even_if_duplicates_seem_to_have_brought_it_already() -> None:
+    departure = RateSampler().departs(MSS, 0, CWND, MSS, 1.0)
+    assert departure.tx_in_flight == MSS

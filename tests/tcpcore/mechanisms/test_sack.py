@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from copy import deepcopy
 from dataclasses import dataclass
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tcpcore.conn.sack import IN_FLIGHT, LOST, MAX_ISLANDS, SACKED, Delivery, Scoreboard
+from tests.tcpcore.conn.twins import difference
 
 MODEL = settings(deadline=None, derandomize=True, max_examples=400)
 
@@ -34,6 +36,7 @@ class Model:
         self.octets: dict[int, Octet] = {}
         self.una = self.nxt = 0
         self.now = 0.0
+        self.short_ways = 0
 
     def send(self, size: int) -> None:
         self.board.sent(self.nxt, self.nxt + size, self.now)
@@ -43,12 +46,24 @@ class Model:
 
     def acknowledge(self, share: float) -> None:
         ack = self.una + round(share * (self.nxt - self.una))
-        delivery = Delivery()
+        delivery, twin = Delivery(), deepcopy(self.board) if self.board.clean and ack > self.una else None
         self.board.acknowledge(ack, delivery)
         self.check_delivery(delivery, self.una, ack)
+        if twin is not None:
+            self.check_short_way(twin, ack, delivery)
         for seq in range(self.una, ack):
             del self.octets[seq]
         self.una = ack
+
+    def check_short_way(self, twin: Scoreboard, ack: int, delivery: Delivery) -> None:
+        """``acknowledge_clean`` leaves the same board, and what it does not tell is not the case."""
+        oldest, newest = twin.acknowledge_clean(ack)
+        assert (oldest, newest) == (delivery.oldest, delivery.first and delivery.first[0])
+        assert (delivery.bytes, delivery.again, delivery.newest) == (ack - self.una, None, None)
+        assert not delivery.survived
+        assert not delivery.reordered
+        assert difference(twin, self.board) is None
+        self.short_ways += 1
 
     def sack(self, left: float, right: float) -> None:
         start, end = self.between(left, right)
@@ -157,6 +172,19 @@ def test_ranges_tell_of_every_octet_what_became_of_it(steps: list[tuple[str, ...
         else:
             getattr(model, name)(*arguments)
         model.check()
+
+
+@MODEL
+@given(st.lists(st.tuples(st.integers(1, 20), share, st.sampled_from([0.0, 1.0])), min_size=2, max_size=60))
+def test_short_way_of_a_transfer_without_losses(steps: list[tuple[int, float, float]]) -> None:
+    model = Model()
+    for size, acknowledged, seconds in steps:
+        model.send(size)
+        model.now += seconds
+        una, taken = model.una, model.short_ways
+        model.acknowledge(acknowledged)
+        model.check()
+        assert model.short_ways == taken + (model.una > una)
 
 
 def test_what_leaves_at_one_moment_is_one_range() -> None:

@@ -36,6 +36,23 @@ def segments(draw: st.DrawFn, version: int) -> bytes:
 
 
 @st.composite
+def usual_packets(draw: st.DrawFn, version: int) -> bytes:
+    """A whole packet with ACK, timestamps and nothing else that the usual segment does not have; its sum may be bad."""
+    flags = tcp.ACK | draw(st.sampled_from([0, tcp.PSH, tcp.FIN, tcp.PSH | tcp.FIN]))
+    stamp = options.build_timestamp(draw(u32), draw(u32))
+    header = tcp.build_header(draw(u16), draw(u16), draw(u32), draw(u32), flags, draw(u16), draw(u16), stamp)
+    segment = bytearray(with_checksum(header + draw(small), version, TCP))
+    segment[16] ^= draw(st.sampled_from([0, 0, 1]))
+    packet = ip_header(version, TCP, len(segment), draw(u16)) + segment
+    if version == 4:
+        packet[1], packet[8] = draw(u8), draw(u8)
+        packet[6] = draw(st.sampled_from([0x00, 0x40, 0x80]))
+    else:
+        packet[0], packet[1:4], packet[7] = 0x60 | draw(u8) >> 4, draw(st.binary(min_size=3, max_size=3)), draw(u8)
+    return repaired(bytes(packet))
+
+
+@st.composite
 def icmp_messages(draw: st.DrawFn, version: int) -> bytes:
     """An ICMP message with its checksum; the errors among them quote a segment."""
     payload = draw(st.one_of(small, quotes()))

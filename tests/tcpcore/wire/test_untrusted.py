@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tcpcore
-from tcpcore.wire import icmp, ip, ipv4, ipv6, options, tcp
+from tcpcore.wire import icmp, ip, ipv4, ipv6, options, tcp, usual
 from tcpcore.wire.bad import BadPacket
 from tcpcore.wire.ippacket import ICMP, ICMPV6, TCP, IPPacket
 from tests.tcpcore.wire.reference import ADDRESSES
@@ -24,6 +24,7 @@ from tests.tcpcore.wire.strategies import (
     quotes,
     segments,
     tcp_options,
+    usual_packets,
 )
 
 FUZZ = settings(deadline=None, derandomize=True, max_examples=200)
@@ -95,6 +96,30 @@ def any_quote(data: bytes) -> None:
     assert 0 <= quoted.length <= 40 + 0xFFFF
 
 
+def any_usual(data: bytes) -> None:
+    """What it takes, and whether the checksum is right, is what the general parsers find."""
+    fields = usual.parse_usual_untrusted(data)
+    if fields is None:
+        return
+    packet = ip.parse_untrusted(data)
+    assert (packet.protocol, packet.fragment, packet.options_source_route) == (TCP, None, False)
+    segment = tcp.parse_untrusted(packet, checked=True)
+    segment.up = 0  # it has no meaning without URG
+    assert segment.flags | tcp.PSH | tcp.FIN == tcp.ACK | tcp.PSH | tcp.FIN
+    key = usual.ends(packet.source, packet.destination, segment.source_port, segment.destination_port)
+    numbers = (segment.seq, segment.ack, segment.flags, segment.wnd, segment.timestamp, segment.timestamp_echo)
+    headers = len(data) - len(segment.payload)
+    assert fields == (key, packet.traffic_class, *numbers, headers)
+    made = usual.segment(fields, data)
+    assert all(getattr(made, name) == getattr(segment, name) for name in tcp.Segment.__slots__)
+    try:
+        tcp.parse_untrusted(packet, checked=False)
+    except BadPacket:
+        assert not usual.is_sound(data, headers)
+    else:
+        assert usual.is_sound(data, headers)
+
+
 @dataclass(frozen=True)
 class Target:
     """``parse`` asserts that the result is valid; ``good`` are bytes that are no bad packet."""
@@ -109,6 +134,7 @@ TARGETS = {
     "wire/ipv6.py:parse_ipv6_untrusted": Target(any_ipv6, ipv6_packets()),
     "wire/tcp.py:parse_untrusted": Target(any_segment, segments(4)),
     "wire/options.py:parse_untrusted": Target(any_options, tcp_options),
+    "wire/usual.py:parse_usual_untrusted": Target(any_usual, st.one_of(usual_packets(4), usual_packets(6))),
     "wire/icmp.py:parse_untrusted": Target(any_icmp, icmp_messages(4)),
     "wire/icmp.py:parse_quoted_untrusted": Target(any_quote, quotes()),
 }
@@ -150,3 +176,10 @@ def test_damaged_bytes(target: Target, data: st.DataObject) -> None:
         target.parse(data.draw(damaged(target.good)))
     except BadPacket:
         pass
+
+
+@FUZZ
+@given(st.one_of(usual_packets(4), usual_packets(6)))
+def test_usual_packets_are_known_as_such(packet: bytes) -> None:
+    for buffer in (packet, bytearray(packet), memoryview(packet)):
+        assert usual.parse_usual_untrusted(buffer) == usual.parse_usual_untrusted(packet) is not None
