@@ -22,8 +22,8 @@ SEND_AT_ONCE: Final = 8192
 """A larger send is never gathered."""
 PATIENCE: Final = 1.0
 """Seconds for which timers wait for a link that is never read to its end."""
-TURN: Final = 64
-"""Connections that one turn sends for: about a millisecond's work."""
+TURN: Final = 32
+"""Connections that one turn sends for: half a millisecond's work."""
 
 
 class Owner(Protocol):
@@ -105,6 +105,13 @@ class Engine:
                 self.link.send(packets)
             except OSError as error:
                 self.fail(error)
+        self._wake()
+        if stack.waiting:
+            self.touched()
+
+    def _wake(self) -> None:
+        """Wake who has something to do, set the alarm."""
+        stack = self.stack
         for ready in stack.take_ready():
             bits = ready.take_ready()
             if ready.owner is not None:
@@ -116,8 +123,6 @@ class Engine:
             self._alarm.deadline = self._alarm_deadline = deadline
         if self._closing is not None:
             self._closing.set()
-        if stack.waiting:
-            self.touched()
 
     def drain(self) -> None:
         """Take turns until nobody waits."""
@@ -161,7 +166,10 @@ class Engine:
                     count = self._receive()
                     clock = perf_counter()
                     if count:
-                        self.turn(self.now)
+                        if self.gathering:
+                            self._wake()  # the flusher will come; answering now would only make it send more often
+                        else:
+                            self.turn(self.now)
                         poll_until = clock + self._spin
                         self.slice_end = clock + self._time_slice
                     elif clock >= poll_until:
