@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from tcpcore.driver.netns import NamespaceUnavailableError, enter_private_namespace, tun_available
+from tcpcore.stack import stack
 
 NO_TUN = pytest.StashKey[str | None]()
 SEED = pytest.StashKey[int]()
@@ -45,8 +46,10 @@ def _no_tun() -> str | None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """The seed, and whether the TUN tests run."""
-    return f"seed: {config.stash[SEED]}; TUN tests: {config.stash[NO_TUN] or 'in a namespace of our own'}"
+    """The seed, whether the TUN tests run, and on which build of the core."""
+    core = "pure Python" if stack.__file__.endswith(".py") else "compiled"
+    tun = config.stash[NO_TUN] or "in a namespace of our own"
+    return f"seed: {config.stash[SEED]}; TUN tests: {tun}; core: {core}"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -13,7 +13,6 @@ from typing import Final, NamedTuple
 
 import pytest
 
-import tcpcore
 from tests.system.differential import Host, Kernel, Ours, Talk
 from tests.system.scenarios import closing, intruders, opening, options, text
 
@@ -28,7 +27,7 @@ TIMED: Final = ("syn_ack_is_sent_again", "syn_is_sent_again")
 """They wait for a second of the kernel's, so once is enough."""
 ATTEMPTS: Final = 3
 """The kernel's timers run on the real clock: on a machine that stalls they may fire in the middle of a step."""
-DOCUMENT: Final = Path(tcpcore.__file__).parents[2] / "docs" / "differences.md"
+DOCUMENT: Final = Path(__file__).parents[2] / "tcpcore" / "docs" / "differences.md"
 
 
 class Difference(NamedTuple):

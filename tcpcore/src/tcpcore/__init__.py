@@ -8,7 +8,7 @@ A ``Stack`` takes IP packets (``receive``), the time (``advance``) and user call
 from tcpcore import errors
 from tcpcore.config import Config, LinkCapabilities
 from tcpcore.conn.connection import Connection
-from tcpcore.conn.environment import Observer
+from tcpcore.conn.observer import Observer
 from tcpcore.conn.state import State
 from tcpcore.conn.tcb import Ready
 from tcpcore.stack.listener import Listener

@@ -57,7 +57,7 @@ REORDERING: Final = Timer.REORDERING.value
 TAIL_LOSS: Final = Timer.TAIL_LOSS.value
 PACING: Final = Timer.PACING.value
 
-_NONE = (inf,) * len(Timer)
+_NONE: Final = (inf,) * len(Timer)
 
 
 class TimerTable:

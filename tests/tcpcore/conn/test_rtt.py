@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tcpcore import Connection
+from tcpcore.conn import rtt
 from tcpcore.conn.rtt import RttEstimator
 from tcpcore.testing import Pair, Peer
 from tests.tcpcore.conn.conftest import MakePeer
@@ -13,6 +14,8 @@ from tests.tcpcore.conn.conftest import MakePeer
 @pytest.fixture
 def samples(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Every sample that was taken."""
+    if not rtt.__file__.endswith(".py"):
+        pytest.skip("the methods of compiled classes cannot be replaced")
     noted: list[float] = []
     take = RttEstimator.sample
 

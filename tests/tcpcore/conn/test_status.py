@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tcpcore import Ready, State
-from tcpcore.conn.environment import Observer
+from tcpcore.conn.observer import Observer
 from tcpcore.conn.tcb import Tcb
 from tcpcore.testing import PLAIN, Pair, Peer
 from tcpcore.timing import Timer

@@ -9,7 +9,7 @@ import pytest
 
 from tcpcore.config import Config, LinkCapabilities
 from tcpcore.conn import congestion
-from tcpcore.conn.environment import Observer
+from tcpcore.conn.observer import Observer
 from tcpcore.conn.pacing import CREDIT, MAX_QUANTUM, Pacer, send_quantum
 from tcpcore.conn.tcb import Tcb
 from tcpcore.testing.pair import Pair

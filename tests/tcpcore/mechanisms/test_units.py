@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tcpcore import Config, LinkCapabilities, errors
+from tcpcore.conn.congestion import base, create
 from tcpcore.conn.congestion.base import CongestionControl
 from tcpcore.conn.congestion.reno import Reno
 from tcpcore.conn.environment import Environment, RateLimit
@@ -272,3 +273,14 @@ def test_retransmission_times_of_a_default_connection_never_shrink() -> None:
         values.append(rtt.rto)
         rtt.back_off()
     assert all(a <= b for a, b in pairwise(values))
+
+
+@pytest.mark.skipif(not base.__file__.endswith(".py"), reason="compiled: classes do not tell their slots")
+@pytest.mark.parametrize("name", ["cubic", "reno"])
+def test_saved_congestion_control_is_a_copy_in_every_respect(name: str) -> None:
+    control = create(name, 1460, 10)
+    slots = [slot for kind in type(control).__mro__ for slot in getattr(kind, "__slots__", ())]
+    for number, slot in enumerate(slots):
+        setattr(control, slot, number)
+    saved = control.save()
+    assert {slot: getattr(saved, slot) for slot in slots} == {slot: number for number, slot in enumerate(slots)}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, get_args, get_type_hints
+from typing import Any, Final, get_args
 
 from tcpcore import Connection
-from tcpcore.config import Config
-from tcpcore.conn.environment import Observer
+from tcpcore.config import Config, CongestionAlgorithm
+from tcpcore.conn.observer import Observer
 from tcpcore.conn.tcb import Tcb
 from tcpcore.testing import Pair
 
@@ -111,7 +111,7 @@ class Flow(Observer):
 
 def algorithms() -> tuple[str, ...]:
     """The names that ``Config.congestion_control`` takes."""
-    return get_args(get_type_hints(Config).get("congestion_control")) or ("reno",)
+    return get_args(CongestionAlgorithm)
 
 
 def config_for(algorithm: str) -> Config:

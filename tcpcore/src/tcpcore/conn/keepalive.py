@@ -5,12 +5,14 @@ The timer is lazy: arrivals only note the time, and a timer that fires too early
 
 from __future__ import annotations
 
+from typing import Final
+
 from tcpcore import timing
 from tcpcore.conn.state import CLOSE_WAIT, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2
 from tcpcore.conn.tcb import Tcb
 from tcpcore.errors import KeepaliveTimeoutError
 
-_STATES = frozenset({ESTABLISHED, CLOSE_WAIT, FIN_WAIT_1, FIN_WAIT_2})
+_STATES: Final = frozenset({ESTABLISHED, CLOSE_WAIT, FIN_WAIT_1, FIN_WAIT_2})
 
 
 def rearm(tcb: Tcb, now: float) -> None:

@@ -11,7 +11,7 @@ REPORTED: Final = 4
 BESIDE_TIMESTAMPS: Final = 3
 _SMALL: Final = 4 << 10
 """Pieces below this are joined, so that a peer's single octets cost no object each."""
-_LEFT = attrgetter("left")
+_LEFT: Final = attrgetter("left")
 
 
 class Block:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
 
-_JOIN_BELOW = 16 << 10
-_JOIN_UP_TO = 64 << 10
-_TINY = 256
+_JOIN_BELOW: Final = 16 << 10
+_JOIN_UP_TO: Final = 64 << 10
+_TINY: Final = 256
 """Chunks below so many bytes are joined as they come: a ``bytes`` object for each octet takes 50 times its room."""
 
 

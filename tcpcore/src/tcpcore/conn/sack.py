@@ -25,7 +25,7 @@ LOST: Final = 2
 MAX_ISLANDS: Final = 4096
 """SACKED ranges kept; with more of them, SACK blocks are not looked at: a peer that sends such is not honest."""
 _COMPACT: Final = 64
-_START = attrgetter("start")
+_START: Final = attrgetter("start")
 
 
 class Range:

@@ -128,7 +128,7 @@ def _give_up(tcb: Tcb, why: str) -> None:
     tcb.finish(ConnectionTimeoutError(why))
 
 
-_HANDLERS = {
+_HANDLERS: Final = {
     timing.RETRANSMIT: _retransmit,
     timing.REORDERING: recovery.reordering_expired,
     timing.TAIL_LOSS: tlp.expired,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tcpcore.config import Config
 from tcpcore.conn.tcb import Tcb
 
-MAX_UNSCALED = 65535
-MAX_WSCALE = 14
+MAX_UNSCALED: Final = 65535
+MAX_WSCALE: Final = 14
 
 
 def wscale_for(buffer: int) -> int:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from random import Random, SystemRandom
-from typing import cast
+from typing import Final, cast
 
 from tcpcore.config import Config, LinkCapabilities
 from tcpcore.conn import arrives, calls, prediction, unreachable
 from tcpcore.conn.connection import Connection
-from tcpcore.conn.environment import Environment, Observer
+from tcpcore.conn.environment import Environment
+from tcpcore.conn.observer import Observer
 from tcpcore.conn.output import output
 from tcpcore.conn.state import CLOSED, LISTEN, TIME_WAIT
 from tcpcore.errors import AddressError, AddressInUseError, InsufficientResourcesError
@@ -32,7 +33,7 @@ from tcpcore.wire.packet import Buffer, Packet
 from tcpcore.wire.tcp import ACK, RST, SYN, Segment
 from tcpcore.wire.tcp import parse_untrusted as parse_tcp
 
-_UDP = 17
+_UDP: Final = 17
 
 
 class Stack:

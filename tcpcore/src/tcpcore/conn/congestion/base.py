@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from tcpcore.conn.rtt import RttEstimator
 
@@ -31,8 +30,8 @@ class CongestionControl:
 
     __slots__ = ("cwnd", "mss", "ssthresh")
 
-    name = "none"
-    governs = False
+    name: ClassVar = "none"
+    governs: ClassVar = False
 
     def __init__(self, mss: int, initial_window_segments: int) -> None:
         self.mss = mss
@@ -69,7 +68,7 @@ class CongestionControl:
 
     def save(self) -> CongestionControl:
         """Loss was found and nobody has reacted yet: what ``undo`` has to know."""
-        return copy.copy(self)
+        raise NotImplementedError
 
     def undo(self, saved: CongestionControl) -> CongestionControl:
         """It was none: who goes on, as if it had not been."""

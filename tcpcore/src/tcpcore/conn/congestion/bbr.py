@@ -7,7 +7,7 @@ Methods are in the order of the draft's section 5 and have its names, in our spe
 from __future__ import annotations
 
 from math import inf, sqrt
-from typing import Final
+from typing import ClassVar, Final
 
 from tcpcore.conn.congestion.base import CongestionControl
 from tcpcore.conn.congestion.bbrcontrol import (
@@ -51,8 +51,8 @@ class BBR(BBRControl):
 
     __slots__ = ()
 
-    name = "bbr"
-    governs = True
+    name: ClassVar = "bbr"
+    governs: ClassVar = True
 
     # What recovery tells (sections 5.5.10, 5.5.11, 5.6.4.4)
 
@@ -135,7 +135,7 @@ class BBR(BBRControl):
         self._probe_too_high = True
         self._is_bw_probe_sample = False
         if not app_limited:
-            self.inflight_longterm = int(max(in_flight, self._target_inflight() * BETA))
+            self.inflight_longterm = float(int(max(in_flight, self._target_inflight() * BETA)))
         if self._state == UP:
             self._undo_state = UP
             self._start_down(now)
@@ -205,7 +205,7 @@ class BBR(BBRControl):
         if self._loss_ranges >= needed and self._is_inflight_too_high(sample.lost, sample.tx_in_flight):
             self._undo_state = STARTUP
             self.full_pipe.reached = True
-            self.inflight_longterm = max(int(self._bdp_multiple(1.0)), self.short.inflight_latest)
+            self.inflight_longterm = float(max(int(self._bdp_multiple(1.0)), self.short.inflight_latest))
 
     def _check_drain_done(self, sample: RateSample, now: float) -> None:
         if self._state == DRAIN and (

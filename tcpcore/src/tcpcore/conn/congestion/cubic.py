@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
 from tcpcore.conn.congestion.base import CongestionControl
 from tcpcore.conn.congestion.hystart import HyStart
@@ -21,7 +21,7 @@ class Cubic(CongestionControl):
 
     __slots__ = ("_cwnd_prior", "_epoch", "_hystart", "_k", "_searching", "_seen", "_w_est", "_w_max", "_window")
 
-    name = "cubic"
+    name: ClassVar = "cubic"
 
     def __init__(self, mss: int, initial_window_segments: int) -> None:
         super().__init__(mss, initial_window_segments)
@@ -79,6 +79,16 @@ class Cubic(CongestionControl):
         """The time of an idle period does not count."""
         super().on_idle(restart_window)
         self._epoch = None
+
+    def save(self) -> Cubic:
+        """A copy; ``copy.copy`` cannot make one of a compiled class."""
+        saved = Cubic(self.mss, 1)
+        saved.cwnd, saved.ssthresh = self.cwnd, self.ssthresh
+        saved._hystart, saved._searching = self._hystart, self._searching
+        saved._epoch, saved._seen = self._epoch, self._seen
+        saved._w_max, saved._cwnd_prior, saved._k = self._w_max, self._cwnd_prior, self._k
+        saved._w_est, saved._window = self._w_est, self._window
+        return saved
 
     def _slow_start(self, acked: int, rtt: float | None, una: int, nxt: int) -> None:
         if not self._searching:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final
 
 from tcpcore.conn.congestion.base import CongestionControl
 from tcpcore.conn.rtt import RttEstimator
@@ -15,7 +15,7 @@ class Reno(CongestionControl):
 
     __slots__ = ("_acked",)
 
-    name = "reno"
+    name: ClassVar = "reno"
 
     def __init__(self, mss: int, initial_window_segments: int) -> None:
         super().__init__(mss, initial_window_segments)
@@ -50,3 +50,9 @@ class Reno(CongestionControl):
             self.ssthresh = max(flight // 2, 2 * self.mss)
         self.cwnd = self.mss
         self._acked = 0
+
+    def save(self) -> Reno:
+        """A copy; ``copy.copy`` cannot make one of a compiled class."""
+        saved = Reno(self.mss, 1)
+        saved.cwnd, saved.ssthresh, saved._acked = self.cwnd, self.ssthresh, self._acked
+        return saved
