@@ -101,7 +101,11 @@ def any_usual(data: bytes) -> None:
     fields = usual.parse_usual_untrusted(data)
     if fields is None:
         return
-    packet = ip.parse_untrusted(data)
+    try:
+        packet = ip.parse_untrusted(data)
+    except BadPacket:  # the sum of its header
+        assert not usual.is_sound(data, fields[-1])
+        return
     assert (packet.protocol, packet.fragment, packet.options_source_route) == (TCP, None, False)
     segment = tcp.parse_untrusted(packet, checked=True)
     segment.up = 0  # it has no meaning without URG
