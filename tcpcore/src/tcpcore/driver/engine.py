@@ -20,6 +20,8 @@ from tcpcore.driver.link import BATCH, Link
 
 SEND_AT_ONCE: Final = 8192
 """A larger send is never gathered."""
+TICK: Final = 0.002
+"""Seconds between two looks at the timers, at least."""
 PATIENCE: Final = 1.0
 """Seconds for which timers wait for a link that is never read to its end."""
 TURN: Final = 32
@@ -44,7 +46,7 @@ class Engine:
     """
 
     __slots__ = (
-        "_alarm", "_alarm_deadline", "_behind_since", "_closing", "_flusher", "_scope", "_sent_in_slice", "_spin",
+        "_alarm", "_alarm_deadline", "_behind_since", "_closing", "_flusher", "_looked_at", "_scope", "_sent_in_slice", "_spin",
         "_time_slice", "clock", "failure", "gathering", "link", "now", "slice_end", "stack",
     )  # fmt: skip
 
@@ -61,7 +63,7 @@ class Engine:
         self.now = 0.0
         self._scope = trio.CancelScope(shield=True)
         self._alarm = trio.CancelScope()
-        self._alarm_deadline = -math.inf
+        self._alarm_deadline = self._looked_at = -math.inf
         self._flusher: Task | None = None
         self._sent_in_slice = -1.0
         self.gathering = True
@@ -120,9 +122,26 @@ class Engine:
                     ready.owner = None  # there is nothing more to hear, and no reference cycle to collect
         deadline = stack.next_deadline()
         if deadline is not None and deadline < self._alarm_deadline:
-            self._alarm.deadline = self._alarm_deadline = deadline
+            self._set_alarm(max(deadline, self._looked_at + TICK))
+        if self.now + TICK / 4 > self._alarm_deadline:
+            # It is about to ring: seen to here, the timers cost no task switch
+            self._look_at_timers()
+            self._set_alarm(self._next_look())
         if self._closing is not None:
             self._closing.set()
+
+    def _set_alarm(self, deadline: float) -> None:
+        if deadline != self._alarm_deadline:
+            self._alarm.deadline = self._alarm_deadline = deadline
+
+    def _look_at_timers(self) -> None:
+        self._looked_at = self.now
+        self.stack.advance(self.now)
+
+    def _next_look(self) -> float:
+        """When the timers want to be looked at again."""
+        deadline = self.stack.next_deadline()
+        return math.inf if deadline is None else max(deadline, self._looked_at + TICK)
 
     def drain(self) -> None:
         """Take turns until nobody waits."""
@@ -172,8 +191,8 @@ class Engine:
                             self.turn(self.now)
                         poll_until = clock + self._spin
                         self.slice_end = clock + self._time_slice
-                    elif clock >= poll_until:
-                        break
+                    if count < BATCH and clock >= poll_until:
+                        break  # to wait costs no more than a look at a link that has nothing
                     await trio.lowlevel.checkpoint()
         except OSError as error:
             self.fail(error)
@@ -195,17 +214,15 @@ class Engine:
 
     async def _timers(self) -> None:
         """Let the stack's timers fire when they are due."""
-        stack = self.stack
         while True:
-            deadline = stack.next_deadline()
-            self._alarm_deadline = math.inf if deadline is None else deadline
+            self._alarm_deadline = self._next_look()
             with trio.CancelScope(deadline=self._alarm_deadline) as self._alarm:
                 await trio.sleep_forever()
             try:
                 self._receive()  # what a timer waits for may have come already
             except OSError as error:
                 self.fail(error)
-            stack.advance(self.now)
+            self._look_at_timers()
             self.turn(self.now)
 
     async def _flush(self) -> None:
