@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class TimerStatus:
-    """One armed timer: ``remaining`` of ``duration`` seconds are left."""
+    """One armed timer: ``remaining`` of about ``duration`` seconds are left."""
 
     name: str
     remaining: float

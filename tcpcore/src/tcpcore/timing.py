@@ -66,17 +66,15 @@ class TimerTable:
     Hot paths read and clear ``deadlines`` themselves; only ``set`` arms.
     """
 
-    __slots__ = ("_durations", "deadlines", "earliest")
+    __slots__ = ("deadlines", "earliest")
 
     def __init__(self) -> None:
         self.deadlines = list(_NONE)
         self.earliest = inf
-        self._durations = list(_NONE)
 
     def set(self, timer: int, now: float, duration: float) -> None:
         """Arm ``timer`` for ``duration`` seconds from ``now``."""
         self.deadlines[timer] = deadline = now + duration
-        self._durations[timer] = duration
         if deadline < self.earliest:
             self.earliest = deadline
 
@@ -96,10 +94,6 @@ class TimerTable:
     def deadline(self, timer: int) -> float:
         """When ``timer`` fires; ``inf`` when it is not armed."""
         return self.deadlines[timer]
-
-    def duration(self, timer: int) -> float:
-        """Seconds for which ``timer`` was last armed."""
-        return self._durations[timer]
 
     def next_deadline(self) -> float:
         """The earliest deadline, or ``inf``: exactly, and from now on in ``earliest`` too."""

@@ -63,7 +63,7 @@ def test_timers_can_be_disarmed() -> None:
     table.set(Timer.PERSIST, 0.0, 1.0)
     table.set(Timer.KEEPALIVE, 0.0, 2.0)
     table.clear(Timer.PERSIST)
-    assert (table.next_deadline(), table.duration(Timer.KEEPALIVE)) == (2.0, 2.0)
+    assert table.next_deadline() == 2.0
     table.clear_all()
     assert table.next_deadline() == inf
 

@@ -296,12 +296,29 @@ def _timers(tcb: Tcb, now: float) -> tuple[TimerStatus, ...]:
     result = []
     for timer in Timer:
         if tcb.timers.armed(timer):
-            deadline, duration = tcb.timers.deadline(timer), tcb.timers.duration(timer)
-            if timer == timing.KEEPALIVE and not tcb.keepalive_probes:
-                # The timer is lazy: what counts is when the peer was last heard
-                deadline, duration = keepalive.due(tcb, now), tcb.config.keepalive_idle
-            result.append(TimerStatus(str(timer), max(deadline - now, 0.0), duration))
+            # The keepalive timer is lazy: what counts is when the peer was last heard
+            deadline = keepalive.due(tcb, now) if timer == timing.KEEPALIVE else tcb.timers.deadline(timer)
+            remaining = max(deadline - now, 0.0)
+            result.append(TimerStatus(str(timer), remaining, max(_duration(tcb, timer), remaining)))
     return tuple(result)
+
+
+def _duration(tcb: Tcb, timer: Timer) -> float:
+    """Seconds for which ``timer`` is usually armed."""
+    config = tcb.config
+    if timer == timing.RETRANSMIT or timer == timing.PERSIST:
+        return tcb.rtt.rto
+    if timer == timing.KEEPALIVE:
+        return config.keepalive_interval if tcb.keepalive_probes else config.keepalive_idle
+    usual = {
+        timing.DELAYED_ACK: config.delayed_ack,
+        timing.USER_TIMEOUT: tcb.user_timeout,
+        timing.FIN_WAIT_2: config.fin_wait_2_timeout,
+        timing.TIME_WAIT: 2 * config.msl,
+        timing.LINGER: config.linger,
+        timing.PATH_MTU: config.path_mtu_lifetime,
+    }
+    return usual.get(timer) or tcb.rtt.srtt or 0.0
 
 
 def _reset(tcb: Tcb) -> None:

@@ -18,44 +18,50 @@ JOIN_UP_TO: Final = 16 << 10
 MAX_PIECES: Final = 16
 """... there are no more pieces than these: gathering them in a system call would cost more than a copy."""
 Chunk = bytes | memoryview
+_NOTHING: Final[list[int]] = []
 
 
 class SendBuffer:
-    """Lists with a head index: append, leave and acknowledge are amortised O(1), a look-up O(log n)."""
+    """Lists with a head index: append, leave and acknowledge are amortised O(1), a look-up O(log n).
+
+    The lists are made on demand: an idle connection has none.
+    """
 
     __slots__ = ("_chunks", "_edges", "_head", "_nxt", "_unsent", "_unsent_head", "end", "start")
 
     def __init__(self, start: int) -> None:
-        self.start = start
-        self.end = start
-        self._chunks: list[Chunk] = []
-        self._edges: list[int] = []
-        self._head = 0
+        self.start = self.end = start
+        self._chunks: list[Chunk] | None = None
+        self._edges: list[int] = _NOTHING
+        """Where each chunk begins."""
+        self._head = self._unsent_head = 0
         self._nxt = start
         """Where what never left begins."""
-        self._unsent: list[Chunk] = []
-        self._unsent_head = 0
+        self._unsent: list[Chunk] | None = None
 
     def __len__(self) -> int:
         return self.end - self.start
 
     def append(self, data: Chunk) -> None:
         """Queue ``data`` behind what is there."""
-        self._unsent.append(data)
+        if self._unsent is None:
+            self._unsent = [data]
+        else:
+            self._unsent.append(data)
         self.end += len(data)
 
     def acknowledge(self, ack: int) -> None:
         """Forget everything before ``ack``."""
         self.start = ack
-        head, chunks, edges = self._head, self._chunks, self._edges
-        last = len(chunks)
+        chunks = self._chunks
+        if chunks is None:
+            return
+        head, edges, last = self._head, self._edges, len(chunks)
         while head < last and edges[head] + len(chunks[head]) <= ack:
             chunks[head] = b""
             head += 1
         if head == last:
-            chunks.clear()
-            edges.clear()
-            head = 0
+            self._chunks, self._edges, head = None, _NOTHING, 0
         elif head >= _COMPACT and head * 2 >= last:
             del chunks[:head], edges[:head]
             head = 0
@@ -67,8 +73,9 @@ class SendBuffer:
             return self._leave(length)
         if seq + length > self._nxt:
             self._leave(seq + length - self._nxt)
+        chunks = self._chunks or []
         at = bisect_right(self._edges, seq, self._head) - 1
-        chunk = self._chunks[at]
+        chunk = chunks[at]
         offset = seq - self._edges[at]
         if len(chunk) - offset >= length:
             return [chunk if len(chunk) == length else memoryview(chunk)[offset : offset + length]]
@@ -76,30 +83,32 @@ class SendBuffer:
         length -= len(chunk) - offset
         while length > 0:
             at += 1
-            chunk = self._chunks[at]
+            chunk = chunks[at]
             result.append(chunk if len(chunk) <= length else memoryview(chunk)[:length])
             length -= len(chunk)
-        return _joined(result) if len(result) > MAX_PIECES else result
+        return [b"".join(result)] if len(result) > MAX_PIECES else result
 
     def _leave(self, length: int) -> list[Chunk]:
         """Take ``length`` bytes that never left."""
-        unsent = self._unsent
+        unsent = self._unsent or []
         if self._nxt + length == self.end:
             taken = unsent[self._unsent_head :] if self._unsent_head else unsent
-            self._unsent, self._unsent_head = [], 0
+            self._unsent, self._unsent_head = None, 0
         else:
-            taken = self._cut_off(length)
+            taken = self._cut_off(unsent, length)
         if len(taken) > 1 and (length <= JOIN_UP_TO or len(taken) > MAX_PIECES):
-            taken = _joined(taken)
+            taken = [b"".join(taken)]
+        if self._chunks is None:
+            self._chunks, self._edges = [], []
         for chunk in taken:
             self._chunks.append(chunk)
             self._edges.append(self._nxt)
             self._nxt += len(chunk)
         return taken
 
-    def _cut_off(self, length: int) -> list[Chunk]:
+    def _cut_off(self, unsent: list[Chunk], length: int) -> list[Chunk]:
         """The first ``length`` bytes that never left, which are not all of them."""
-        unsent, head = self._unsent, self._unsent_head
+        head = self._unsent_head
         taken: list[Chunk] = []
         while length > 0:
             data = unsent[head]
@@ -117,7 +126,3 @@ class SendBuffer:
             head = 0
         self._unsent_head = head
         return taken
-
-
-def _joined(pieces: list[Chunk]) -> list[Chunk]:
-    return [b"".join(pieces)]

@@ -46,8 +46,8 @@ class Engine:
     """
 
     __slots__ = (
-        "_alarm", "_alarm_deadline", "_behind_since", "_closing", "_flusher", "_looked_at", "_scope", "_sent_in_slice", "_spin",
-        "_time_slice", "clock", "failure", "gathering", "link", "now", "slice_end", "stack",
+        "_alarm", "_alarm_deadline", "_behind_since", "_closing", "_flusher", "_looked_at", "_scope", "_sent_in_slice",
+        "_spin", "_time_slice", "clock", "failure", "gathering", "link", "now", "slice_end", "stack",
     )  # fmt: skip
 
     def __init__(self, stack: Stack, link: Link, *, time_slice: float, spin: float) -> None:

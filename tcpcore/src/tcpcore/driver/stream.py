@@ -83,8 +83,7 @@ class TCPStream(trio.abc.HalfCloseableStream):
             self._closed = True
             now = trio.current_time()
             self.connection.abort(now)
-            self._engine.sent(0)
-            self.on_ready(-1)
+            self._leave()
 
     @property
     def urgent(self) -> int:
@@ -240,8 +239,13 @@ class TCPStream(trio.abc.HalfCloseableStream):
             self.connection.close(now)
         except TCPError:
             pass  # it has ended already
+        self._leave()
+
+    def _leave(self) -> None:
+        """The stack goes on alone: what it has yet to say reaches nobody."""
         self._engine.sent(0)
         self.on_ready(-1)
+        self.connection.owner = None
 
     async def wait_connected(self) -> None:
         """Return when the handshake is done; ``OSError`` when it failed. Cancelled: it is given up."""

@@ -24,6 +24,7 @@ from tcpcore.stack.fragments import Reassembly
 from tcpcore.stack.isn import initial_numbers
 from tcpcore.stack.listener import Listener
 from tcpcore.stack.ports import EphemeralPorts
+from tcpcore.stack.timewait import TimeWaitQueue
 from tcpcore.status import StackStatistics
 from tcpcore.wire import icmp, usual
 from tcpcore.wire.bad import BadPacket
@@ -66,7 +67,7 @@ class Stack:
         self._listeners: dict[tuple[bytes | None, int], Listener] = {}
         self._ports = EphemeralPorts(self.env)
         self._deadlines = Deadlines()
-        self._time_wait: dict[Connection, None] = {}
+        self._time_wait = TimeWaitQueue(self.config.max_time_wait)
         self._reassembly = Reassembly(self.env)
         self.ready_listeners: list[Listener] = []
 
@@ -149,9 +150,10 @@ class Stack:
                 if connection.state is CLOSED:
                     self._forget(connection)
                     continue
-                if connection.state is TIME_WAIT:
-                    self._limit_time_wait(connection)
-                if connection.timers.earliest < connection.scheduled:
+                if connection.state is TIME_WAIT and self._time_wait.takes(connection):
+                    self._deadlines.forget(connection)
+                    self._limit_time_wait()
+                elif connection.timers.earliest < connection.scheduled:
                     self._deadlines.schedule(connection)
             if limit is not None:
                 break
@@ -160,16 +162,18 @@ class Stack:
 
     def next_deadline(self) -> float | None:
         """When to call ``advance``: no later than the first timer, maybe earlier; ``None``: no timer runs."""
-        timers = self._deadlines.next()
-        reassembly = self._reassembly.next_deadline()
-        if timers is None or reassembly is None:
-            return reassembly if timers is None else timers
-        return min(timers, reassembly)
+        earliest = self._deadlines.next()
+        for deadline in (self._time_wait.next(), self._reassembly.next_deadline()):
+            if deadline is not None and (earliest is None or deadline < earliest):
+                earliest = deadline
+        return earliest
 
     def advance(self, now: float) -> None:
         """Fire every timer due at or before ``now``."""
         for datagram in self._reassembly.expire(now):
             icmp_answers.reassembly_timed_out(self.env, datagram, now)
+        while (connection := self._time_wait.pop_due(now)) is not None:
+            connection.expire(now)
         while (connection := self._deadlines.pop_due(now)) is not None:
             if connection.timers.next_deadline() <= now:
                 connection.expire(now)
@@ -448,18 +452,18 @@ class Stack:
     def _forget(self, connection: Connection) -> None:
         if self._connections.get(connection.key) is connection:
             del self._connections[connection.key]
-        self._time_wait.pop(connection, None)
+        self._time_wait.forget(connection)
         self._deadlines.forget(connection)
 
     def _replace(self, connection: Connection) -> None:
         connection.finish()
         self._forget(connection)
 
-    def _limit_time_wait(self, connection: Connection) -> None:
-        self._time_wait[connection] = None
-        if len(self._time_wait) > self.config.max_time_wait:
+    def _limit_time_wait(self) -> None:
+        if (oldest := self._time_wait.surplus()) is not None:
             self.env.counters.drops["time-wait-overflow"] += 1
-            next(iter(self._time_wait)).finish()
+            self._time_wait.forget(oldest)
+            oldest.finish()
 
     def _check_room(self) -> None:
         if len(self._connections) >= self.config.max_connections:

@@ -1,0 +1,54 @@
+"""Connections in TIME-WAIT, of which a busy server has thousands (RFC 9293 section 3.4.2).
+
+They all wait equally long, so the first to come is the first to go: no heap, and no cost that grows with their number.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from tcpcore import timing
+from tcpcore.conn.connection import Connection
+
+
+class TimeWaitQueue:
+    """At most ``limit`` connections, by their deadlines."""
+
+    __slots__ = ("_last", "_limit", "_waiting")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._waiting: OrderedDict[Connection, float] = OrderedDict()  # a dict whose first go is slow to find the next
+        self._last = 0.0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def takes(self, connection: Connection) -> bool:
+        """Put ``connection`` at the end, also if its time begins anew; False: it waits for less long than others."""
+        deadline = connection.timers.deadlines[timing.TIME_WAIT]
+        if self._waiting.get(connection) == deadline:
+            return True
+        self._waiting.pop(connection, None)
+        if deadline < self._last and self._waiting:
+            return False
+        self._waiting[connection] = self._last = deadline
+        return True
+
+    def surplus(self) -> Connection | None:
+        """The one that waits longest, if there are too many."""
+        return next(iter(self._waiting)) if len(self._waiting) > self._limit else None
+
+    def forget(self, connection: Connection) -> None:
+        """``connection`` has ended, or was reopened."""
+        self._waiting.pop(connection, None)
+
+    def next(self) -> float | None:
+        """When the first is due; ``None``: there is none."""
+        waiting = self._waiting
+        return waiting[next(iter(waiting))] if waiting else None
+
+    def pop_due(self, now: float) -> Connection | None:
+        """One whose time is over, no longer in the queue."""
+        deadline = self.next()
+        return self._waiting.popitem(last=False)[0] if deadline is not None and deadline <= now else None
