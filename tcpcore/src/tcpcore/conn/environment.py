@@ -69,8 +69,8 @@ class Environment:
     """Shared by all connections of one stack."""
 
     __slots__ = (
-        "_identification_salt", "_identifications", "capabilities", "challenge_limit", "config", "counters", "observer",
-        "outbox", "path_mtus", "pending", "ready", "receive_grown", "reply_limit", "rng", "secret",
+        "_identification_salt", "_identifications", "capabilities", "challenge_limit", "config", "counters", "more",
+        "observer", "outbox", "path_mtus", "pending", "ready", "receive_grown", "reply_limit", "rng", "secret",
         "unheard",
     )  # fmt: skip
 
@@ -88,6 +88,8 @@ class Environment:
         self.path_mtus = PathMtus(config.max_path_mtus, config.path_mtu_lifetime)
         self.receive_grown = 0
         """Bytes that auto-tuning added to all receive buffers."""
+        self.more = False
+        """The user may be about to send more: what is no whole segment can wait for the next ``transmit``."""
         self.unheard = False
         """Packets have come that nobody has looked at."""
         self.outbox: list[Packet] = []

@@ -21,6 +21,8 @@ from tcpcore.wire.tcp import ACK, ECE, FIN, PSH, RST, SYN, URG
 
 MAX_OPTIONS: Final = 40
 """Bytes of options that a header has room for."""
+GATHERED: Final = 32 << 10
+"""Of what is more than twice this, the part of a segment at the end waits for what the user sends in the same turn."""
 CORK_CEILING: Final = 0.2
 """Seconds that a corked tail waits at most (Linux's)."""
 
@@ -133,7 +135,6 @@ def _send_new(tcb: Tcb, now: float) -> None:
         return
     if tcb.snd_nxt == tcb.snd_una and tcb.last_data_out is not None and now - tcb.last_data_out > tcb.rtt.rto:
         tcb.congestion.on_idle(initial_window(tcb.mss, tcb.config.initial_window_segments))
-    limit = 0
     while (unsent := tcb.send_buffer.end - tcb.snd_nxt) > 0:
         if tcb.mtu_search is not None and (length := mtuprobe.due(tcb)):
             if length > min(tcb.snd_wnd - tcb.in_flight, tcb.congestion.cwnd - tcb.pipe):
@@ -141,11 +142,13 @@ def _send_new(tcb: Tcb, now: float) -> None:
             _send_text(tcb, ACK, length, now, length)
             mtuprobe.sent(tcb, length)
             continue
-        limit = limit or (tcb.mss if unsent <= tcb.mss else _largest_segment(tcb))
-        length = _allowed(tcb, unsent, limit)
+        length = _allowed(tcb, unsent)
         if length <= 0:
             _wait(tcb, now)
             return
+        if tcb.env.more and unsent > 2 * GATHERED and length == unsent and (tail := length % tcb.mss):
+            length -= tail
+            tcb.touch()
         if tcb.pacer is not None and not (length := pacing.bounded(tcb, tcb.pacer, length, now)):
             return
         flags = ACK
@@ -157,7 +160,7 @@ def _send_new(tcb: Tcb, now: float) -> None:
 
 
 def _send_text(tcb: Tcb, flags: int, length: int, now: float, size: int = 0) -> None:
-    """Send new text; ``size``: what a whole segment is, if not one MSS."""
+    """Send new text, in as many segments as it takes; ``size``: what a whole segment is, if not one MSS."""
     seq, una, timers = tcb.snd_nxt, tcb.snd_una, tcb.timers
     end = seq + length + (flags & FIN)
     if seq == una:
@@ -185,27 +188,30 @@ def _send_text(tcb: Tcb, flags: int, length: int, now: float, size: int = 0) -> 
         timers.set(timing.RETRANSMIT, now, tcb.rtt.rto)
     if tcb.user_timeout is not None and deadlines[timing.USER_TIMEOUT] == inf:
         timers.set(timing.USER_TIMEOUT, now, tcb.user_timeout)
+    while length > tcb.mss and not size and length > (limit := _largest_segment(tcb, seq)):
+        _send_segment(tcb, seq, ACK, limit, now, new=True)
+        seq += limit
+        length -= limit
     _send_segment(tcb, seq, flags, length, now, size, new=True)
 
 
-def _allowed(tcb: Tcb, unsent: int, limit: int) -> int:
-    """Bytes that may leave as one segment: SWS avoidance of the sender (RFC 9293 section 3.8.6.2.1)."""
+def _allowed(tcb: Tcb, unsent: int) -> int:
+    """Bytes that may leave now: SWS avoidance of the sender (RFC 9293 section 3.8.6.2.1)."""
     mss, flight = tcb.mss, tcb.snd_nxt - tcb.snd_una
     usable = tcb.snd_wnd - flight
     room = tcb.congestion.cwnd - (flight if tcb.scoreboard is None else tcb.pipe)
     if room > usable:
         room = usable
-    if unsent <= limit and unsent <= room:
+    if unsent <= room:
         tail = unsent % mss
         if tail and not _may_send_small(tcb):
             return unsent - tail
         return unsent
-    length = room if room < limit else limit
-    if length >= mss:
-        return length - length % mss
+    if room >= mss:
+        return room - room % mss
     # (3): a fraction of the largest window, when the window is small for good
-    if 0 < length == usable and 2 * length >= tcb.max_snd_wnd:
-        return length
+    if 0 < room == usable and 2 * room >= tcb.max_snd_wnd:
+        return room
     return 0
 
 
@@ -231,9 +237,9 @@ def _wait(tcb: Tcb, now: float) -> None:
         tcb.timers.set(timing.PERSIST, now, tcb.rtt.rto)
 
 
-def _largest_segment(tcb: Tcb) -> int:
+def _largest_segment(tcb: Tcb, seq: int) -> int:
     link = tcb.env.capabilities
-    if not link.segmentation_offload or tcb.snd_up > tcb.snd_nxt or (tcb.ecn is not None and tcb.ecn.cwr_due):
+    if not link.segmentation_offload or tcb.snd_up > seq or (tcb.ecn is not None and tcb.ecn.cwr_due):
         return tcb.mss  # pieces that the link cuts would all have the first one's urgent pointer, or CWR
     room = link.max_packet - FIXED_HEADERS[tcb.version] - 40
     return max(room - room % tcb.mss, tcb.mss)

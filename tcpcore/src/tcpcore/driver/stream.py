@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any, Final
 
 import trio
-from trio.lowlevel import Abort, RaiseCancelT, Task
+from trio.lowlevel import Abort, RaiseCancelT, Task, checkpoint_if_cancelled
 
 from tcpcore import Connection, ConnectionStatus, Ready, State
 from tcpcore.driver.engine import SEND_AT_ONCE, Engine
@@ -99,7 +99,7 @@ class TCPStream(trio.abc.HalfCloseableStream):
             self._claim_sending()
         engine = self._engine
         if perf_counter() < engine.slice_end:
-            await trio.lowlevel.checkpoint_if_cancelled()
+            await checkpoint_if_cancelled()
         else:
             await self._breathe_sending()
         if type(data) is not bytes:
@@ -178,9 +178,10 @@ class TCPStream(trio.abc.HalfCloseableStream):
             raise ValueError("max_bytes must be at least 1")
         if self._receiving:
             raise trio.BusyResourceError("another task is receiving on this stream")
-        if self.connection.readable or self._closed:
+        connection = self.connection
+        if connection.rcv_queue.length or connection.readable or self._closed:
             if perf_counter() < self._engine.slice_end:
-                await trio.lowlevel.checkpoint_if_cancelled()
+                await checkpoint_if_cancelled()
             else:
                 await self._breathe_receiving()
             if (data := self._take(size)) is not None:

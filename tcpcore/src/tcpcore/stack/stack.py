@@ -132,12 +132,14 @@ class Stack:
                 counters.ip_in_hdr_errors += 1
             self.env.drop(bad.reason, now)
 
-    def transmit(self, now: float, limit: int | None = None) -> list[Packet]:
+    def transmit(self, now: float, limit: int | None = None, *, more: bool = False) -> list[Packet]:
         """What must go out now, in order; sized for the link's capabilities.
 
         ``limit``: look at no more connections than this; those that waited longest come first, the rest waits on.
+        ``more``, with a ``limit``: the end of much text that fills no segment may wait for the next call.
         """
         env = self.env
+        env.more = more
         while env.pending:
             if limit is not None and len(env.pending) > limit:
                 pending, env.pending = env.pending[:limit], env.pending[limit:]
