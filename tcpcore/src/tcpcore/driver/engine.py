@@ -25,7 +25,11 @@ TICK: Final = 0.002
 PATIENCE: Final = 1.0
 """Seconds for which timers wait for a link that is never read to its end."""
 TURN: Final = 16
-"""Connections that one turn sends for: a quarter of a millisecond."""
+"""Connections that one turn sends for."""
+TURNS: Final = 4
+"""Turns that the flusher takes in one pass while there was little to gather: a millisecond's work."""
+LITTLE: Final = 512
+"""Bytes of a connection: who sends no more at a time does not send faster than packets can leave."""
 
 
 class Owner(Protocol):
@@ -97,10 +101,10 @@ class Engine:
             self.gathering = True
             trio.lowlevel.reschedule(self._flusher)
 
-    def turn(self, now: float, *, more: bool = False) -> None:
+    def turn(self, now: float, *, more: bool = False) -> int:
         """Send what must go out, of so many connections; wake who has something to do, set the alarm.
 
-        ``more``: the user may be about to send more.
+        ``more``: the user may be about to send more. Returns the bytes of text that left.
         """
         stack = self.stack
         self.now = now
@@ -113,6 +117,7 @@ class Engine:
         self._wake()
         if stack.waiting:
             self.touched()
+        return sum(packet.payload_length for packet in packets)
 
     def _wake(self) -> None:
         """Wake who has something to do, set the alarm."""
@@ -232,7 +237,10 @@ class Engine:
         """Take a turn at the end of each pass in which a user call asked for one, and while anybody waits."""
         self._flusher = trio.lowlevel.current_task()
         while True:
-            self.turn(self.clock())
+            for _ in range(TURNS):
+                size = self.turn(self.clock())
+                if size > TURN * LITTLE or not self.stack.waiting:
+                    break
             if self.stack.waiting:
                 await trio.lowlevel.cancel_shielded_checkpoint()
             else:

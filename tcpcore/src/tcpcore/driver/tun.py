@@ -26,7 +26,7 @@ from tcpcore.driver.link import BATCH, LinkUnavailableError
 from tcpcore.wire.packet import Buffer, Packet
 
 DEVICE: Final = "/dev/net/tun"
-TX_QUEUE_LENGTH: Final = 10000
+TX_QUEUE_LENGTH: Final = 20000
 MAX_QUEUES: Final = 256
 """Most queues that the kernel gives one device."""
 
