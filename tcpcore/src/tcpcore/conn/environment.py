@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections import Counter
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
@@ -93,7 +93,7 @@ class Environment:
         self.unheard = False
         """Packets have come that nobody has looked at."""
         self.outbox: list[Packet] = []
-        self.pending: list[Tcb] = []
+        self.pending: deque[Tcb] = deque()
         self.ready: list[Tcb] = []
 
     def drop(self, reason: str, now: float) -> None:

@@ -10,7 +10,7 @@ from tcpcore.conn.state import FIN_WAIT_2, OPENING, SYN_SENT
 from tcpcore.conn.tcb import Tcb
 from tcpcore.errors import ConnectionTimeoutError, HostUnreachableError
 
-LOOK_AGAIN: Final = 0.01
+LOOK_AGAIN: Final = 0.1
 """Seconds for which a timer waits while what it waits for may have come."""
 _SILENCE: Final = frozenset(
     (

@@ -17,6 +17,7 @@ from trio.lowlevel import Abort, RaiseCancelT, Task
 
 from tcpcore import Connection, Listener, Ready, Stack, State
 from tcpcore.driver.link import BATCH, Link
+from tcpcore.wire.packet import Packet
 
 SEND_AT_ONCE: Final = 8192
 """A larger send is never gathered."""
@@ -101,10 +102,10 @@ class Engine:
             self.gathering = True
             trio.lowlevel.reschedule(self._flusher)
 
-    def turn(self, now: float, *, more: bool = False) -> int:
+    def turn(self, now: float, *, more: bool = False) -> list[Packet]:
         """Send what must go out, of so many connections; wake who has something to do, set the alarm.
 
-        ``more``: the user may be about to send more. Returns the bytes of text that left.
+        ``more``: the user may be about to send more. Returns what left.
         """
         stack = self.stack
         self.now = now
@@ -117,7 +118,7 @@ class Engine:
         self._wake()
         if stack.waiting:
             self.touched()
-        return sum(packet.payload_length for packet in packets)
+        return packets
 
     def _wake(self) -> None:
         """Wake who has something to do, set the alarm."""
@@ -152,9 +153,8 @@ class Engine:
         return math.inf if deadline is None else max(deadline, self._looked_at + TICK)
 
     def drain(self) -> None:
-        """Take turns until nobody waits."""
-        self.turn(self.clock())
-        while self.stack.waiting:
+        """Take turns for all who wait now."""
+        for _ in range(self.stack.waiting // TURN + 1):
             self.turn(self.clock())
 
     def fail(self, error: OSError) -> None:
@@ -238,8 +238,8 @@ class Engine:
         self._flusher = trio.lowlevel.current_task()
         while True:
             for _ in range(TURNS):
-                size = self.turn(self.clock())
-                if size > TURN * LITTLE or not self.stack.waiting:
+                packets = self.turn(self.clock())
+                if not self.stack.waiting or sum(packet.payload_length for packet in packets) > TURN * LITTLE:
                     break
             if self.stack.waiting:
                 await trio.lowlevel.cancel_shielded_checkpoint()

@@ -140,25 +140,20 @@ class Stack:
         """
         env = self.env
         env.more = more
-        while env.pending:
-            if limit is not None and len(env.pending) > limit:
-                pending, env.pending = env.pending[:limit], env.pending[limit:]
-            else:
-                pending, env.pending = env.pending, []
-            for tcb in pending:
-                tcb.pending = False
-                connection = cast("Connection", tcb)
-                output(connection, now)
-                if connection.state is CLOSED:
-                    self._forget(connection)
-                    continue
-                if connection.state is TIME_WAIT and self._time_wait.takes(connection):
-                    self._deadlines.forget(connection)
-                    self._limit_time_wait()
-                elif connection.timers.earliest < connection.scheduled:
-                    self._deadlines.schedule(connection)
-            if limit is not None:
-                break
+        pending = env.pending
+        left = -1 if limit is None else min(limit, len(pending))
+        while pending and left:
+            left -= 1
+            connection = cast("Connection", pending.popleft())
+            connection.pending = False
+            output(connection, now)
+            if connection.state is CLOSED:
+                self._forget(connection)
+            elif connection.state is TIME_WAIT and self._time_wait.takes(connection):
+                self._deadlines.forget(connection)
+                self._limit_time_wait()
+            elif connection.timers.earliest < connection.scheduled:
+                self._deadlines.schedule(connection)
         packets, env.outbox = env.outbox, []
         return packets
 
