@@ -19,9 +19,9 @@ def samples(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     noted: list[float] = []
     take = RttEstimator.sample
 
-    def sample(self: RttEstimator, rtt: float, expected: int = 1) -> None:
+    def sample(self: RttEstimator, rtt: float, expected: int = 1, late: float = 0.0) -> None:
         noted.append(rtt)
-        take(self, rtt, expected)
+        take(self, rtt, expected, late)
 
     monkeypatch.setattr(RttEstimator, "sample", sample)
     return noted

@@ -54,7 +54,7 @@ def in_order(tcb: Tcb, ack: int, now: float) -> None:
         tcb.scoreboard = None
     acked = ack - tcb.snd_una
     tcb.rtt.seen(now - newest)
-    tcb.rtt.sample(now - oldest, -((tcb.snd_una - tcb.snd_nxt) // max(2 * tcb.mss, acked)))
+    tcb.rtt.sample(now - oldest, -((tcb.snd_una - tcb.snd_nxt) // max(2 * tcb.mss, acked)), tcb.env.late)
     _advance(tcb, ack, now)
     tcb.congestion.on_ack(acked, tcb.flight_after_send, una=ack, nxt=tcb.snd_nxt, rtt=tcb.rtt, now=now)
     _rearm(tcb, now)

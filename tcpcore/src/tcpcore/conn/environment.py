@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
 from tcpcore.config import Config, LinkCapabilities
@@ -69,8 +69,8 @@ class Environment:
     """Shared by all connections of one stack."""
 
     __slots__ = (
-        "_identification_salt", "_identifications", "capabilities", "challenge_limit", "config", "counters", "more",
-        "observer", "outbox", "path_mtus", "pending", "ready", "receive_grown", "reply_limit", "rng", "secret",
+        "_identification_salt", "_identifications", "capabilities", "challenge_limit", "config", "counters", "late",
+        "more", "observer", "outbox", "path_mtus", "pending", "ready", "receive_grown", "reply_limit", "rng", "secret",
         "unheard",
     )  # fmt: skip
 
@@ -90,10 +90,12 @@ class Environment:
         """Bytes that auto-tuning added to all receive buffers."""
         self.more = False
         """The user may be about to send more: what is no whole segment can wait for the next ``transmit``."""
+        self.late = 0.0
+        """Seconds for which packets that come in now may have waited for us."""
         self.unheard = False
         """Packets have come that nobody has looked at."""
         self.outbox: list[Packet] = []
-        self.pending: deque[Tcb] = deque()
+        self.pending: deque[Any] = deque()
         self.ready: list[Tcb] = []
 
     def drop(self, reason: str, now: float) -> None:

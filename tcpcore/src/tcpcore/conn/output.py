@@ -21,8 +21,8 @@ from tcpcore.wire.tcp import ACK, ECE, FIN, PSH, RST, SYN, URG
 
 MAX_OPTIONS: Final = 40
 """Bytes of options that a header has room for."""
-GATHERED: Final = 32 << 10
-"""Of what is more than twice this, the part of a segment at the end waits for what the user sends in the same turn."""
+GATHERED: Final = 64 << 10
+"""Of what is more than this, the part of a segment at the end waits for what the user sends in the same turn."""
 CORK_CEILING: Final = 0.2
 """Seconds that a corked tail waits at most (Linux's)."""
 
@@ -87,7 +87,8 @@ def _send_syn(tcb: Tcb, now: float) -> None:
         flags |= ECE
     ack = tcb.rcv_nxt if flags & ACK else 0
     emit(tcb, tcb.iss, ack, flags, window.offer(tcb, syn=True), now, syn_options(tcb, flags, now))
-    _acknowledged(tcb)
+    tcb.ack_now = False
+    tcb.last_ack_sent = tcb.rcv_nxt
 
 
 def _retransmit(tcb: Tcb, board: Scoreboard, now: float) -> None:
@@ -146,7 +147,7 @@ def _send_new(tcb: Tcb, now: float) -> None:
         if length <= 0:
             _wait(tcb, now)
             return
-        if tcb.env.more and unsent > 2 * GATHERED and length == unsent and (tail := length % tcb.mss):
+        if unsent > GATHERED and tcb.env.more and length == unsent and (tail := length % tcb.mss):
             length -= tail
             tcb.touch()
         if tcb.pacer is not None and not (length := pacing.bounded(tcb, tcb.pacer, length, now)):
@@ -297,11 +298,6 @@ def _send_segment(tcb: Tcb, seq: int, flags: int, length: int, now: float, size:
         pacing.sent(tcb, tcb.pacer, length, now)
     if length and (tcb.out_of_order is not None or tcb.dsack is not None) and tcb.sack_ok:
         return  # the SACK option has no room beside text: an ACK of its own follows
-    _acknowledged(tcb)
-
-
-def _acknowledged(tcb: Tcb) -> None:
-    """The segment that left carried the ACK that was due."""
     tcb.ack_now = False
     tcb.last_ack_sent = tcb.rcv_nxt
     tcb.timers.deadlines[timing.DELAYED_ACK] = inf

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tcpcore.conn import usertimeout
 from tcpcore.conn.environment import Environment
-from tcpcore.conn.tcb import Tcb, timestamp_value
+from tcpcore.conn.tcb import Tcb
 from tcpcore.seqnum import MASK, wrap
 from tcpcore.wire import options as tcp_options
 from tcpcore.wire.checksum import ALL_ONES, pseudo_header_sum
@@ -115,4 +115,4 @@ def segment_options(tcb: Tcb, now: float) -> bytes:
     """Options of a segment of an open connection."""
     if not tcb.ts_on:
         return b""
-    return tcp_options.build_timestamp(timestamp_value(tcb.ts_offset, now), tcb.ts_recent & MASK)
+    return tcp_options.build_timestamp(int(now * 1000) + tcb.ts_offset & MASK, tcb.ts_recent & MASK)

@@ -20,7 +20,7 @@ def measure(tcb: Tcb, seg: Segment, delivery: Delivery, acked: int, now: float) 
         tcb.rtt.seen(now - delivery.first[0])
         rtt = now - delivery.oldest  # the peer's delay of its ACK is part of what the RTO has to cover
     # RFC 7323 appendix G, and fewer samples where an ACK is for more than two segments
-    tcb.rtt.sample(rtt, -((tcb.snd_una - tcb.snd_nxt) // max(2 * tcb.mss, delivery.bytes)))
+    tcb.rtt.sample(rtt, -((tcb.snd_una - tcb.snd_nxt) // max(2 * tcb.mss, delivery.bytes)), tcb.env.late)
 
 
 def _echoed(tcb: Tcb, seg: Segment, now: float) -> float | None:

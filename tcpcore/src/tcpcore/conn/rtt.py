@@ -32,14 +32,15 @@ class RttEstimator:
         if self.min_rtt is None or rtt < self.min_rtt:
             self.min_rtt = max(rtt, 0.0)
 
-    def sample(self, rtt: float, expected: int = 1) -> None:
+    def sample(self, rtt: float, expected: int = 1, late: float = 0.0) -> None:
         """Take one measurement (section 2.2, 2.3), seconds, and end the back-off (section 5.7).
 
         ``expected``: samples that one round trip gives; together they weigh what one does in RFC 6298.
+        ``late``: seconds of it that may be our own doing: the RTO has to cover them, ``latest`` tells of the path.
         """
         if rtt < 0.0:
             rtt = 0.0
-        self.latest = rtt
+        self.latest = rtt - late if rtt > late else 0.0
         srtt, rttvar = self.srtt, self.rttvar
         if srtt is None or rttvar is None:
             srtt, rttvar = rtt, rtt / 2

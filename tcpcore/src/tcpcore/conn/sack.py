@@ -113,7 +113,7 @@ class Scoreboard:
             if last.time == now and last.state == IN_FLIGHT and not last.resent and last.departure is departure:
                 last.end = end
                 return
-        self._ranges.append(Range(start, end, now, departure=departure))
+        self._ranges.append(Range(start, end, now, IN_FLIGHT, False, departure))
 
     def resent(self, start: int, end: int, now: float, departure: Departure | None = None) -> None:
         """Octets left once more."""

@@ -9,7 +9,7 @@ packets can leave, each connection gathers for longer, and they leave in larger 
 from __future__ import annotations
 
 import math
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Final, Protocol, cast
 
 import trio
@@ -29,6 +29,8 @@ TURN: Final = 16
 """Connections that one turn sends for."""
 TURNS: Final = 4
 """Turns that the flusher takes in one pass while there was little to gather: a millisecond's work."""
+MOST: Final = 0.002
+"""Seconds that it works in one pass, whatever others took."""
 LITTLE: Final = 512
 """Bytes of a connection: who sends no more at a time does not send faster than packets can leave."""
 
@@ -51,8 +53,9 @@ class Engine:
     """
 
     __slots__ = (
-        "_alarm", "_alarm_deadline", "_behind_since", "_closing", "_flusher", "_looked_at", "_scope", "_sent_in_slice",
-        "_spin", "_time_slice", "clock", "failure", "gathering", "link", "now", "slice_end", "stack",
+        "_alarm", "_alarm_deadline", "_behind_since", "_busy_from", "_closing", "_flushed_at", "_flusher", "_looked_at",
+        "_scope", "_sent_in_slice", "_spin", "_time_slice", "clock", "failure", "gathering", "link", "now", "slice_end",
+        "stack",
     )  # fmt: skip
 
     def __init__(self, stack: Stack, link: Link, *, time_slice: float, spin: float) -> None:
@@ -63,6 +66,8 @@ class Engine:
         self._time_slice = time_slice
         self._spin = spin
         self._behind_since = math.inf
+        self._busy_from = math.inf
+        """Processor time of this thread when the link was last read to its end."""
         self.clock = trio.lowlevel.current_clock().current_time
         self.slice_end = 0.0
         self.now = 0.0
@@ -70,6 +75,7 @@ class Engine:
         self._alarm = trio.CancelScope()
         self._alarm_deadline = self._looked_at = -math.inf
         self._flusher: Task | None = None
+        self._flushed_at = 0.0
         self._sent_in_slice = -1.0
         self.gathering = True
         self._closing: trio.Event | None = None
@@ -126,7 +132,8 @@ class Engine:
         for ready in stack.take_ready():
             bits = ready.take_ready()
             if ready.owner is not None:
-                cast("Owner", ready.owner).on_ready(bits)
+                owner: Owner = ready.owner
+                owner.on_ready(bits)
                 if bits & Ready.CLOSED and isinstance(ready, Connection) and ready.state is State.CLOSED:
                     ready.owner = None  # there is nothing more to hear, and no reference cycle to collect
         deadline = stack.next_deadline()
@@ -208,12 +215,13 @@ class Engine:
     def _receive(self) -> int:
         """Let the stack have a batch of packets; how many they were."""
         receive, clock, count = self.stack.receive, self.clock, 0
+        self.stack.late = thread_time() - self._busy_from  # asleep, we would have been woken
         for packet, checked in self.link.receive():
             receive(packet, clock(), checked)  # a batch lasts milliseconds: its last packets came after its first
             count += 1
         now = clock()
         if count < BATCH:
-            self._behind_since = math.inf
+            self._behind_since, self._busy_from = math.inf, thread_time()
         else:
             self._behind_since = min(self._behind_since, now)
         self.stack.unheard = self._behind_since <= now < self._behind_since + PATIENCE
@@ -237,15 +245,22 @@ class Engine:
         """Take a turn at the end of each pass in which a user call asked for one, and while anybody waits."""
         self._flusher = trio.lowlevel.current_task()
         while True:
-            for _ in range(TURNS):
-                packets = self.turn(self.clock())
-                if not self.stack.waiting or sum(packet.payload_length for packet in packets) > TURN * LITTLE:
-                    break
+            self._take_turns()
             if self.stack.waiting:
                 await trio.lowlevel.cancel_shielded_checkpoint()
             else:
                 self.gathering = False
                 await trio.lowlevel.wait_task_rescheduled(self._flusher_cancelled)
+
+    def _take_turns(self) -> None:
+        """One after the other, for a sixth of the time, and on while there was little to gather."""
+        began = perf_counter()
+        enough = began + min((began - self._flushed_at) / 5, MOST)
+        for turns in range(1, self.stack.waiting // TURN + 2):
+            left = sum(packet.payload_length for packet in self.turn(self.clock()))
+            if not self.stack.waiting or (perf_counter() >= enough and (turns >= TURNS or left > TURN * LITTLE)):
+                break
+        self._flushed_at = perf_counter()
 
     def _flusher_cancelled(self, _: RaiseCancelT) -> Abort:
         self.gathering = True

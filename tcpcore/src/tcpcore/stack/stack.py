@@ -84,6 +84,18 @@ class Stack:
         self.env.unheard = value
 
     @property
+    def late(self) -> float:
+        """Seconds for which packets given to ``receive`` may have waited: a queue of our own, none of the path.
+
+        Set by whoever calls ``receive``.
+        """
+        return self.env.late
+
+    @late.setter
+    def late(self, value: float) -> None:
+        self.env.late = value
+
+    @property
     def capabilities(self) -> LinkCapabilities:
         """What the link does for us."""
         return self.env.capabilities
@@ -144,7 +156,7 @@ class Stack:
         left = -1 if limit is None else min(limit, len(pending))
         while pending and left:
             left -= 1
-            connection = cast("Connection", pending.popleft())
+            connection: Connection = pending.popleft()
             connection.pending = False
             output(connection, now)
             if connection.state is CLOSED:
