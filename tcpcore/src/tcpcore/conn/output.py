@@ -181,7 +181,7 @@ def _send_text(tcb: Tcb, flags: int, length: int, now: float, size: int = 0) -> 
     deadlines = timers.deadlines
     if tcb.recovery is not None:
         _count_sent(tcb, end - seq)
-    elif deadlines[timing.TAIL_LOSS] == inf:
+    elif tcb.sack_ok and deadlines[timing.TAIL_LOSS] == inf:
         tlp.arm(tcb, now)
     deadlines[timing.PERSIST] = inf
     deadlines[timing.CORK] = inf  # a new tail begins to wait
@@ -279,7 +279,7 @@ def _send_tail_probe(tcb: Tcb, now: float) -> None:
 
 def _send_segment(tcb: Tcb, seq: int, flags: int, length: int, now: float, size: int = 0, *, new: bool = False) -> None:
     payload: Sequence[Buffer] = tcb.send_buffer.pieces(seq, length) if length else ()
-    if tcb.snd_up > tcb.snd_una and tcb.snd_up > seq:
+    if tcb.snd_up > seq and tcb.snd_up > tcb.snd_una:
         flags |= URG
     options = segment_options(tcb, now)
     if not length:

@@ -41,11 +41,12 @@ def emit(
     up = min(tcb.snd_up - seq, 0xFFFF) if flags & URG else 0
     if tcb.pseudo_sum < 0:
         prepare(tcb)
-    tcp_length = HEADER_LENGTH + len(options) + length
+    header_length = HEADER_LENGTH + len(options)
+    tcp_length = header_length + length
     pseudo = tcb.pseudo_sum + tcp_length
     if pseudo > ALL_ONES:
         pseudo -= ALL_ONES
-    shape = HEADER_LENGTH + len(options) << 10 | flags
+    shape = header_length << 10 | flags
     if tcb.version == 4:
         start, identification = 20, tcb.identification
         tcb.identification = identification + count & 0xFFFF
