@@ -72,6 +72,11 @@ class Bench:
         """The peer says something on every connection; each packet is a batch of its own."""
         for connection in self.theirs:
             connection.send(MESSAGE, self.now)
+        self.arrive(name)
+        self.read()
+
+    def arrive(self, name: str) -> None:
+        """What the peer wants to send arrives, packet by packet."""
         packets = on_link(self.peer.transmit(self.now))
         stack, now = self.stack, self.now
         began = perf_counter()
@@ -80,7 +85,6 @@ class Bench:
             stack.transmit(now)
             stack.take_ready()
         self.note(name, began, len(packets))
-        self.read()
 
     def read(self) -> None:
         """The user reads."""
@@ -110,14 +114,7 @@ class Bench:
         for connection in self.theirs:
             connection.ack_now = True
             connection.touch()
-        packets = on_link(self.peer.transmit(self.now))
-        stack, now = self.stack, self.now
-        began = perf_counter()
-        for packet in packets:
-            stack.receive(packet, now, True)
-            stack.transmit(now)
-            stack.take_ready()
-        self.note("pure ACK", began, len(packets))
+        self.arrive("pure ACK")
 
     def bulk_in(self) -> None:
         """Super-segments of 64 KiB arrive, one on each connection."""
