@@ -20,7 +20,7 @@ from tcpcore.wire.checksum import Buffer
 from tcpcore.wire.tcp import FIN
 from tcpcore.wire.usual import Usual, segment
 
-READABLE: Final = Ready.READABLE
+_READABLE: Final = Ready.READABLE
 _HALF: Final = 1 << 31
 
 
@@ -78,8 +78,8 @@ def arrives(tcb: Tcb, usual: Usual, packet: Buffer, now: float) -> bool:
         tcb.bytes_in += length
         tcb.last_data_in = now
         tcb.rcv_queue.append(bytes(packet[headers:]))
-        if not tcb.ready & READABLE:
-            tcb.notify(READABLE)
+        if not tcb.ready & _READABLE:
+            tcb.notify(_READABLE)
         if not tcb.ack_now:
             text.acknowledge_soon(tcb, now)
     if not tcb.pending:

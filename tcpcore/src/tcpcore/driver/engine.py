@@ -2,15 +2,15 @@
 
 A *turn* sends what the stack wants to send and wakes tasks. Turns follow each batch of packets, each timer,
 and user calls: what one connection sends while no other waits goes out at once, all else is gathered. The flusher
-sends it at the end of the scheduler's pass, a bounded number of connections in each: when a program sends faster than
-packets can leave, each connection gathers for longer, and they leave in larger ones.
+sends it at the end of the scheduler's pass, with a share of the time: when a program sends faster than packets can
+leave, each connection gathers for longer, and what it sends leaves in larger packets.
 """
 
 from __future__ import annotations
 
 import math
 from time import perf_counter, thread_time
-from typing import Final, Protocol, cast
+from typing import Final, Protocol
 
 import trio
 from trio.lowlevel import Abort, RaiseCancelT, Task
@@ -66,7 +66,7 @@ class Engine:
         self._time_slice = time_slice
         self._spin = spin
         self._behind_since = math.inf
-        self._busy_from = math.inf
+        self._busy_from = thread_time()
         """Processor time of this thread when the link was last read to its end."""
         self.clock = trio.lowlevel.current_clock().current_time
         self.slice_end = 0.0
@@ -175,7 +175,8 @@ class Engine:
             connection.abort(now)
         for end in ends:
             if end.owner is not None:
-                cast("Owner", end.owner).on_ready(-1)
+                owner: Owner = end.owner
+                owner.on_ready(-1)
 
     # Tasks
 

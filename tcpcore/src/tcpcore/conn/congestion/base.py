@@ -113,6 +113,6 @@ class CongestionControl:
         """Whether the window still grows exponentially."""
         return self.ssthresh is None or self.cwnd < self.ssthresh
 
-    def is_limited(self, flight: int) -> bool:
+    def is_limited(self, flight: int, *, slow_start: bool) -> bool:
         """Whether the window was used: one that was not proves nothing and does not grow (RFC 7661)."""
-        return flight + self.mss >= self.cwnd // (2 if self.slow_start else 1)
+        return flight + self.mss >= self.cwnd // (2 if slow_start else 1)

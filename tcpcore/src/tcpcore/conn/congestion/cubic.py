@@ -42,8 +42,8 @@ class Cubic(CongestionControl):
     def on_ack(self, acked: int, flight: int, *, una: int, nxt: int, rtt: RttEstimator, now: float) -> None:
         """Grow, as the time since the last reduction allows."""
         seen, self._seen = self._seen, now
-        slow_start = self.ssthresh is None or self.cwnd < self.ssthresh
-        if flight + self.mss < (self.cwnd // 2 if slow_start else self.cwnd):  # as ``is_limited`` has it
+        slow_start = self.slow_start
+        if not self.is_limited(flight, slow_start=slow_start):
             if self._epoch is not None:
                 self._epoch += now - max(seen, self._epoch)  # section 5.8
             return

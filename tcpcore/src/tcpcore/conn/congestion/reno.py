@@ -23,7 +23,7 @@ class Reno(CongestionControl):
 
     def on_ack(self, acked: int, flight: int, *, una: int, nxt: int, rtt: RttEstimator, now: float) -> None:
         """Grow by what was acknowledged, then by one segment per window (section 3.1)."""
-        if not self.is_limited(flight):
+        if not self.is_limited(flight, slow_start=self.slow_start):
             return
         if self.slow_start:
             # By bytes: a peer that acknowledges 64 KiB at once must not slow the start down (RFC 3465, L unlimited)
