@@ -1,22 +1,29 @@
 """Runs one stack over one link: packets in, packets out, timers, and waking tasks that have something to do.
 
-A *turn* sends what the stack wants to send and wakes tasks. Turns follow each batch of packets, each timer,
-and user calls: what one connection sends while no other waits goes out at once, all else is gathered. The flusher
-sends it at the end of the scheduler's pass, with a share of the time: when a program sends faster than packets can
-leave, each connection gathers for longer, and what it sends leaves in larger packets.
+A *turn* sends what the stack wants to send and wakes tasks. Turns follow packets, timers and user calls: what one
+connection sends while no other waits goes out at once, all else is gathered. The flusher sends it at the end of the
+scheduler's pass, with a share of the time: when a program sends faster than packets can leave, each connection gathers
+for longer, and what it sends leaves in larger packets.
+
+Nothing here waits: that is for the tasks of ``tcpcore.driver.tasks``.
 """
 
 from __future__ import annotations
 
 import math
+from collections import deque
 from time import perf_counter, thread_time
 from typing import Final, Protocol
 
 import trio
-from trio.lowlevel import Abort, RaiseCancelT, Task
+from trio.lowlevel import Task
 
-from tcpcore import Connection, Listener, Ready, Stack, State
+from tcpcore.conn.connection import Connection
+from tcpcore.conn.state import CLOSED
+from tcpcore.conn.tcb import Ready
 from tcpcore.driver.link import BATCH, Link
+from tcpcore.stack.listener import Listener
+from tcpcore.stack.stack import Stack
 from tcpcore.wire.packet import Packet
 
 SEND_AT_ONCE: Final = 8192
@@ -25,14 +32,19 @@ TICK: Final = 0.002
 """Seconds between two looks at the timers, at least."""
 PATIENCE: Final = 1.0
 """Seconds for which timers wait for a link that is never read to its end."""
+FEW: Final = 4
+"""Packets in a row, at most, that are answered one by one: whoever sends so few waits for the answer."""
 TURN: Final = 16
 """Connections that one turn sends for."""
-TURNS: Final = 4
-"""Turns that the flusher takes in one pass while there was little to gather: a millisecond's work."""
 MOST: Final = 0.002
-"""Seconds that it works in one pass, whatever others took."""
+"""Seconds that the flusher works in one pass, whatever others took."""
 LITTLE: Final = 512
 """Bytes of a connection: who sends no more at a time does not send faster than packets can leave."""
+WAKE: Final = 64
+"""Tasks woken in one pass: when more have something to do, packets are read meanwhile."""
+AHEAD: Final = 0.004
+"""Seconds of a pass in which packets are read for tasks whose turn comes later, and as many in which little is sent
+for each of many connections: whoever hears nothing for 200 ms sends again."""
 
 
 class Owner(Protocol):
@@ -44,55 +56,60 @@ class Owner(Protocol):
 
 
 class Engine:
-    """The driver's heart, shared by a host, its streams and its listeners.
+    """The driver's heart, shared by a host, its streams, its listeners and its tasks.
 
     ``time_slice``: seconds for which stream calls may go without a schedule point; one of them is due when
-    ``perf_counter()`` reaches ``slice_end``. ``spin``: seconds to poll the link after traffic before the task sleeps.
+    ``perf_counter()`` reaches ``slice_end``. ``spin``: seconds to poll the link after traffic before a task sleeps.
     ``gathering``: small sends only have to be queued, the flusher will come. ``clock``: the time, in trio's seconds;
     ``now``: when the engine last looked at it. ``failure``: why the link is gone, if it is.
+    ``read_by_somebody``, ``asleep``: whether a task reads the link, and whether it sleeps until there is a packet;
+    ``reader_woken``: somebody was woken who may want to read it. ``unwoken``: who has something to do and was not told.
     """
 
     __slots__ = (
-        "_alarm", "_alarm_deadline", "_behind_since", "_busy_from", "_closing", "_flushed_at", "_flusher", "_looked_at",
-        "_scope", "_sent_in_slice", "_spin", "_time_slice", "clock", "failure", "gathering", "link", "now", "slice_end",
-        "stack",
+        "_behind_since", "_busy_from", "_came", "_few", "_flushed_at", "_looked_at", "_poll_until", "_sent_in_slice",
+        "_spin", "_wakes_left",
+        "alarm", "alarm_deadline", "asleep", "clock", "closing", "deputy", "failure", "flusher", "gathering", "link",
+        "now", "read_by_somebody", "reader_woken", "slice_end", "stack", "time_slice", "unwoken",
     )  # fmt: skip
 
     def __init__(self, stack: Stack, link: Link, *, time_slice: float, spin: float) -> None:
-        """Nothing runs until ``run`` does."""
+        """Nothing runs until ``tasks.run`` does."""
         self.stack = stack
         self.link = link
         self.failure: OSError | None = None
-        self._time_slice = time_slice
+        self.time_slice = time_slice
         self._spin = spin
-        self._behind_since = math.inf
-        self._busy_from = thread_time()
-        """Processor time of this thread when the link was last read to its end."""
+        self._poll_until = 0.0
         self.clock = trio.lowlevel.current_clock().current_time
         self.slice_end = 0.0
         self.now = 0.0
-        self._scope = trio.CancelScope(shield=True)
-        self._alarm = trio.CancelScope()
-        self._alarm_deadline = self._looked_at = -math.inf
-        self._flusher: Task | None = None
+        self.alarm = trio.CancelScope()
+        self.alarm_deadline = -math.inf
+        self._looked_at = -math.inf
+        self.flusher: Task | None = None
         self._flushed_at = 0.0
         self._sent_in_slice = -1.0
         self.gathering = True
-        self._closing: trio.Event | None = None
+        self.closing: trio.Event | None = None
+        self.read_by_somebody = False
+        self.reader_woken = False
+        self.deputy: Task | None = None
+        self.asleep = False
+        self._wakes_left = WAKE
+        self.unwoken: deque[Connection | Listener] = deque()
+        self._behind_since = math.inf
+        self._busy_from = thread_time()
+        """Processor time of this thread when the link was last read to its end."""
+        self._came = 0
+        """Packets since then."""
+        self._few = True
 
     # What streams and listeners call
 
-    async def breathe(self) -> None:
-        """A cancellation point; a schedule point too once the slice is over."""
-        if perf_counter() < self.slice_end:
-            await trio.lowlevel.checkpoint_if_cancelled()
-        else:
-            await trio.lowlevel.checkpoint()
-            self.slice_end = perf_counter() + self._time_slice
-
     @property
     def slice_over(self) -> bool:
-        """Whether the next ``breathe`` is a schedule point."""
+        """Whether the next stream call is a schedule point."""
         return perf_counter() >= self.slice_end
 
     def sent(self, size: int) -> None:
@@ -104,9 +121,20 @@ class Engine:
 
     def touched(self) -> None:
         """A user call may have given the stack something to send that can wait for the end of this pass."""
-        if not self.gathering and self.stack.waiting and self._flusher is not None:
+        if not self.gathering and self.stack.waiting:
+            self._call_flusher()
+
+    def _call_flusher(self) -> None:
+        if not self.gathering and self.flusher is not None:
             self.gathering = True
-            trio.lowlevel.reschedule(self._flusher)
+            trio.lowlevel.reschedule(self.flusher)
+
+    def interrupt(self) -> None:
+        """Let the task return that sleeps until there is a packet."""
+        if self.asleep:
+            self.link.interrupt()
+
+    # Turns
 
     def turn(self, now: float, *, more: bool = False) -> list[Packet]:
         """Send what must go out, of so many connections; wake who has something to do, set the alarm.
@@ -121,48 +149,60 @@ class Engine:
                 self.link.send(packets)
             except OSError as error:
                 self.fail(error)
-        self._wake()
+        self.wake()
         if stack.waiting:
             self.touched()
         return packets
 
-    def _wake(self) -> None:
-        """Wake who has something to do, set the alarm."""
-        stack = self.stack
-        for ready in stack.take_ready():
+    def wake(self) -> None:
+        """Wake who has something to do, as many as one pass may; set the alarm."""
+        stack, unwoken = self.stack, self.unwoken
+        unwoken.extend(stack.take_ready())
+        while unwoken and self._wakes_left:
+            self._wakes_left -= 1
+            ready = unwoken.popleft()
             bits = ready.take_ready()
             if ready.owner is not None:
                 owner: Owner = ready.owner
                 owner.on_ready(bits)
-                if bits & Ready.CLOSED and isinstance(ready, Connection) and ready.state is State.CLOSED:
+                if bits & Ready.CLOSED and isinstance(ready, Connection) and ready.state is CLOSED:
                     ready.owner = None  # there is nothing more to hear, and no reference cycle to collect
+        if unwoken:
+            self._call_flusher()
         deadline = stack.next_deadline()
-        if deadline is not None and deadline < self._alarm_deadline:
+        if deadline is not None and deadline < self.alarm_deadline:
             self._set_alarm(max(deadline, self._looked_at + TICK))
-        if self.now + TICK / 4 > self._alarm_deadline:
+        if self.now + TICK / 4 > self.alarm_deadline:
             # It is about to ring: seen to here, the timers cost no task switch
-            self._look_at_timers()
-            self._set_alarm(self._next_look())
-        if self._closing is not None:
-            self._closing.set()
+            self.look_at_timers()
+            self._set_alarm(self.next_look())
+        if self.closing is not None:
+            self.closing.set()
 
-    def _set_alarm(self, deadline: float) -> None:
-        if deadline != self._alarm_deadline:
-            self._alarm.deadline = self._alarm_deadline = deadline
+    def begin_pass(self) -> None:
+        """Other tasks had their turn: as many more may be woken; fewer while much waits to be sent."""
+        self._wakes_left = WAKE if self.stack.waiting < 4 * WAKE else WAKE // 4
 
-    def _look_at_timers(self) -> None:
-        self._looked_at = self.now
-        self.stack.advance(self.now)
-
-    def _next_look(self) -> float:
-        """When the timers want to be looked at again."""
-        deadline = self.stack.next_deadline()
-        return math.inf if deadline is None else max(deadline, self._looked_at + TICK)
+    def begin_slice(self) -> None:
+        """Other tasks had their turn: for some time stream calls need no schedule point."""
+        self.slice_end = perf_counter() + self.time_slice
 
     def drain(self) -> None:
         """Take turns for all who wait now."""
         for _ in range(self.stack.waiting // TURN + 1):
             self.turn(self.clock())
+
+    def take_turns(self) -> None:
+        """One after the other, for a sixth of the time; for longer while there is little to gather."""
+        began = perf_counter()
+        enough = began + min((began - self._flushed_at) / 5, MOST)
+        for _ in range(self.stack.waiting // TURN + 1):
+            left = 0
+            for packet in self.turn(self.clock()):
+                left += packet.payload_length
+            if not self.stack.waiting or perf_counter() >= (enough if left > TURN * LITTLE else began + AHEAD):
+                break
+        self._flushed_at = perf_counter()
 
     def fail(self, error: OSError) -> None:
         """The link is gone: every connection and listener ends."""
@@ -178,98 +218,84 @@ class Engine:
                 owner: Owner = end.owner
                 owner.on_ready(-1)
 
-    # Tasks
+    # Packets
 
-    async def run(self) -> None:
-        """Run until ``stop``, whatever is cancelled outside: a stack that leaves has to be heard."""
-        with self._scope:
-            async with trio.open_nursery() as nursery:
-                for task in (self._pump, self._timers, self._flush):
-                    nursery.start_soon(task)
+    def receive(self) -> int:
+        """Let the stack have a batch of packets and answer them; how many there were.
 
-    def stop(self) -> None:
-        """End ``run``."""
-        self._scope.cancel()
-
-    async def _pump(self) -> None:
-        """Read packets in batches until the link is gone."""
-        try:
-            while self.failure is None:
-                await self.link.wait_readable()
-                poll_until = 0.0
-                while True:
-                    count = self._receive()
-                    clock = perf_counter()
-                    if count:
-                        if self.gathering:
-                            self._wake()  # the flusher will come; answering now would only make it send more often
-                        else:
-                            self.turn(self.now)
-                        poll_until = clock + self._spin
-                        self.slice_end = clock + self._time_slice
-                    if count < BATCH and clock >= poll_until:
-                        break  # to wait costs no more than a look at a link that has nothing
-                    await trio.lowlevel.checkpoint()
-        except OSError as error:
-            self.fail(error)
-
-    def _receive(self) -> int:
-        """Let the stack have a batch of packets; how many they were."""
-        receive, clock, count = self.stack.receive, self.clock, 0
-        self.stack.late = thread_time() - self._busy_from  # asleep, we would have been woken
-        for packet, checked in self.link.receive():
-            receive(packet, clock(), checked)  # a batch lasts milliseconds: its last packets came after its first
-            count += 1
-        now = clock()
-        if count < BATCH:
-            self._behind_since, self._busy_from = math.inf, thread_time()
+        Fewer than ``BATCH``: the link may be empty; 0: it is. More than one pass may wake: their packets are read on.
+        """
+        count = self._receive(1 if self._few else BATCH)
+        if count == BATCH:
+            count = self._read_ahead()
+        if not count:
+            self._few, self._came = self._came <= FEW, 0
+            return 0
+        if self.gathering:
+            self.wake()  # the flusher will come; answering now would only make it send more often
         else:
-            self._behind_since = min(self._behind_since, now)
-        self.stack.unheard = self._behind_since <= now < self._behind_since + PATIENCE
-        self.now = now
+            self.turn(self.now)
+        if self._spin:
+            self._poll_until = perf_counter() + self._spin
         return count
 
-    async def _timers(self) -> None:
-        """Let the stack's timers fire when they are due."""
-        while True:
-            self._alarm_deadline = self._next_look()
-            with trio.CancelScope(deadline=self._alarm_deadline) as self._alarm:
-                await trio.sleep_forever()
-            try:
-                self._receive()  # what a timer waits for may have come already
-            except OSError as error:
-                self.fail(error)
-            self._look_at_timers()
-            self.turn(self.now)
+    @property
+    def polls(self) -> bool:
+        """Whether the link is looked at again, rather than slept for."""
+        return perf_counter() < self._poll_until
 
-    async def _flush(self) -> None:
-        """Take a turn at the end of each pass in which a user call asked for one, and while anybody waits."""
-        self._flusher = trio.lowlevel.current_task()
-        while True:
-            self._take_turns()
-            if self.stack.waiting:
-                await trio.lowlevel.cancel_shielded_checkpoint()
-            else:
-                self.gathering = False
-                await trio.lowlevel.wait_task_rescheduled(self._flusher_cancelled)
-
-    def _take_turns(self) -> None:
-        """One after the other, for a sixth of the time, and on while there was little to gather."""
-        began = perf_counter()
-        enough = began + min((began - self._flushed_at) / 5, MOST)
-        for turns in range(1, self.stack.waiting // TURN + 2):
-            left = sum(packet.payload_length for packet in self.turn(self.clock()))
-            if not self.stack.waiting or (perf_counter() >= enough and (turns >= TURNS or left > TURN * LITTLE)):
+    def _read_ahead(self) -> int:
+        """Read on while as many tasks have something to do as one pass wakes; how long the last batch was."""
+        until, count = perf_counter() + AHEAD, BATCH
+        while count == BATCH and perf_counter() < until:
+            self.unwoken.extend(self.stack.take_ready())
+            if len(self.unwoken) < WAKE:
                 break
-        self._flushed_at = perf_counter()
+            count = self._receive(BATCH)
+        return count
 
-    def _flusher_cancelled(self, _: RaiseCancelT) -> Abort:
-        self.gathering = True
-        return Abort.SUCCEEDED
+    def _receive(self, most: int) -> int:
+        """Let the stack have at most so many packets, or a batch; how many they were."""
+        receive, clock, count = self.stack.receive, self.clock, 0
+        for packet, checked in self.link.receive():
+            if not count:
+                self.stack.late = thread_time() - self._busy_from  # asleep, we would have been woken
+            receive(packet, clock(), checked)  # a batch lasts milliseconds: its last packets came after its first
+            count += 1
+            if count == most:
+                break
+        self.now = now = clock()
+        if count < most:
+            self._behind_since, self._busy_from = math.inf, thread_time()
+        elif most == BATCH:
+            self._behind_since = min(self._behind_since, now)
+        self.stack.unheard = self._behind_since <= now < self._behind_since + PATIENCE
+        self._came += count
+        if self._came > FEW:
+            self._few = False
+        return count
 
-    async def wait_gone(self) -> None:
-        """Return when no connection is left but those in TIME-WAIT."""
-        while any(connection.state != State.TIME_WAIT for connection in self.stack.connections()):
-            self._closing = trio.Event()
-            await self._closing.wait()
-        self._closing = None
+    # Timers
+
+    def ring(self) -> None:
+        """The alarm went off: let timers fire, but what they wait for may have come already."""
+        try:
+            self.receive()
+        except OSError as error:
+            self.fail(error)
+        self.look_at_timers()
+        self.turn(self.now)
+
+    def look_at_timers(self) -> None:
+        """Let those fire that are due."""
+        self._looked_at = self.now
+        self.stack.advance(self.now)
+
+    def next_look(self) -> float:
+        """When the timers want to be looked at again."""
+        deadline = self.stack.next_deadline()
+        return math.inf if deadline is None else max(deadline, self._looked_at + TICK)
+
+    def _set_alarm(self, deadline: float) -> None:
+        if deadline != self.alarm_deadline:
+            self.alarm.deadline = self.alarm_deadline = deadline

@@ -37,6 +37,7 @@ class ImpairedLink:
         self.incoming = incoming
         self._arrived: deque[bytes] = deque()
         self._alarm = trio.CancelScope()
+        self._interrupted = False
 
     @property
     def capabilities(self) -> LinkCapabilities:
@@ -64,15 +65,21 @@ class ImpairedLink:
             yield self._arrived.popleft(), False
 
     async def wait_readable(self) -> None:
-        """Move packets in both directions until one has arrived."""
+        """Move packets in both directions until one has arrived, or interrupted."""
+        self._interrupted = False
         await trio.lowlevel.checkpoint()
         while True:
             self._carry_out(trio.current_time())
             self._carry_in()
-            if self._arrived:
+            if self._arrived or self._interrupted:
                 return
             with trio.CancelScope(deadline=self._next_time()) as self._alarm:
                 await self.link.wait_readable()
+
+    def interrupt(self) -> None:
+        """Let ``wait_readable`` return."""
+        self._interrupted = True
+        self.link.interrupt()
 
     async def aclose(self) -> None:
         """Send what is still on its way out at once, and close the link."""

@@ -44,7 +44,11 @@ class Link(Protocol):
         ...
 
     async def wait_readable(self) -> None:
-        """Return when ``receive`` may have something. ``OSError``: the link is gone."""
+        """Return when ``receive`` may have something, or after ``interrupt``. ``OSError``: the link is gone."""
+        ...
+
+    def interrupt(self) -> None:
+        """Let the task return that is in ``wait_readable``, if there is one."""
         ...
 
     async def aclose(self) -> None:

@@ -11,6 +11,7 @@ from tcpcore import Listener, ListenerStatus
 from tcpcore.driver.engine import Engine
 from tcpcore.driver.errormap import link_down
 from tcpcore.driver.stream import TCPStream
+from tcpcore.driver.tasks import breathe
 
 Handler = Callable[[TCPStream], Awaitable[object]]
 
@@ -47,7 +48,7 @@ class TCPListener(trio.abc.Listener[TCPStream]):
         self._accepting = True
         try:
             if self.listener.accept_queue or self._closed:
-                await self._engine.breathe()
+                await breathe(self._engine)
             while True:
                 self._check_open()
                 connection = self.listener.accept()

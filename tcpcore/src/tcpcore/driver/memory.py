@@ -54,13 +54,17 @@ class MemoryLink:
             yield self._queue.popleft()
 
     async def wait_readable(self) -> None:
-        """Return when a packet is queued; ``LinkUnavailableError`` once this end is closed."""
+        """Return when a packet is queued, or interrupted; ``LinkUnavailableError`` once this end is closed."""
         if self._queue:
             await trio.lowlevel.checkpoint()
-        while not self._queue:
-            if self._closed:
-                raise LinkUnavailableError("the memory link is closed")
+        elif not self._closed:
             await self._arrival.park()
+        if self._closed and not self._queue:
+            raise LinkUnavailableError("the memory link is closed")
+
+    def interrupt(self) -> None:
+        """Wake who waits for packets."""
+        self._arrival.unpark_all()
 
     async def aclose(self) -> None:
         """Close this end; packets still queued for it are forgotten."""

@@ -12,6 +12,7 @@ from typing import Final
 import trio
 
 from tcpcore import Config, ConnectionStatus, ListenerStatus, Stack, StackStatistics, State
+from tcpcore.driver import tasks
 from tcpcore.driver.engine import Engine
 from tcpcore.driver.errormap import link_down, os_error
 from tcpcore.driver.link import Link
@@ -130,8 +131,9 @@ async def open_stack(
     try:
         stack = Stack(addresses, config=config or Config(), rng=rng, secret=secret, capabilities=link.capabilities)
         engine = Engine(stack, link, time_slice=time_slice, spin=spin)
+        running = trio.CancelScope(shield=True)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(engine.run)
+            nursery.start_soon(tasks.run, engine, running)
             try:
                 yield Host(engine)
             except BaseException as error:
@@ -139,7 +141,7 @@ async def open_stack(
                     raise
                 failure = error  # raised below, so that the nursery does not wrap it in a group
             await _leave(engine, close_timeout)
-            engine.stop()
+            running.cancel()
     finally:
         with trio.CancelScope(shield=True):
             await link.aclose()
@@ -161,7 +163,7 @@ async def _leave(engine: Engine, close_timeout: float) -> None:
                 connection.close(trio.current_time())
     engine.drain()
     with trio.move_on_after(close_timeout, shield=True):
-        await engine.wait_gone()
+        await tasks.wait_gone(engine)
     for connection in stack.connections():
         if connection.state not in _DELIVERED:
             connection.abort(trio.current_time())

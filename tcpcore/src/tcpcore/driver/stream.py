@@ -12,6 +12,7 @@ from trio.lowlevel import Abort, RaiseCancelT, Task, checkpoint_if_cancelled
 from tcpcore import Connection, ConnectionStatus, Ready, State
 from tcpcore.driver.engine import SEND_AT_ONCE, Engine
 from tcpcore.driver.errormap import broken, link_down, os_error
+from tcpcore.driver.tasks import breathe, lead
 from tcpcore.errors import ConnectionAbortedError, TCPError
 
 RECEIVE_SIZE: Final = 65536
@@ -40,6 +41,7 @@ class TCPStream(trio.abc.HalfCloseableStream):
         "_sending",
         "_writer",
         "connection",
+        "leads",
     )
 
     def __init__(self, engine: Engine, connection: Connection) -> None:
@@ -52,6 +54,8 @@ class TCPStream(trio.abc.HalfCloseableStream):
         self._sending = False
         self._eof_sent = False
         self._closed = False
+        self.leads = False
+        """Whether the receiving task reads the link meanwhile."""
         connection.owner = self
 
     @property
@@ -117,7 +121,7 @@ class TCPStream(trio.abc.HalfCloseableStream):
         """A schedule point, during which nobody else may send."""
         self._claim_sending()
         try:
-            await self._engine.breathe()
+            await breathe(self._engine)
             self._check_sendable()
         finally:
             self._sending = False
@@ -146,7 +150,7 @@ class TCPStream(trio.abc.HalfCloseableStream):
         try:
             connection = self.connection
             if connection.writable or connection.error is not None:
-                await self._engine.breathe()
+                await breathe(self._engine)
             while not (connection.writable or connection.error is not None or self._closed):
                 await self._wait_writer()
             self._check_sendable()
@@ -157,7 +161,7 @@ class TCPStream(trio.abc.HalfCloseableStream):
         """FIN after what is queued; receiving goes on."""
         self._claim_sending(eof=True)
         try:
-            await self._engine.breathe()
+            await breathe(self._engine)
             if self._closed:
                 raise trio.ClosedResourceError("this stream was closed")
             if not self._eof_sent:
@@ -192,7 +196,7 @@ class TCPStream(trio.abc.HalfCloseableStream):
         """A schedule point, during which nobody else may receive."""
         self._receiving = True
         try:
-            await self._engine.breathe()
+            await breathe(self._engine)
         finally:
             self._receiving = False
 
@@ -228,7 +232,7 @@ class TCPStream(trio.abc.HalfCloseableStream):
         if self._closed and not self._engine.slice_over:
             return
         self.close_now()
-        await self._engine.breathe()
+        await breathe(self._engine)
 
     def close_now(self) -> None:
         """``aclose`` without a checkpoint."""
@@ -282,8 +286,11 @@ class TCPStream(trio.abc.HalfCloseableStream):
         return trio.ClosedResourceError("this stream was closed" if self._closed else "send_eof was called")
 
     async def _wait_reader(self) -> None:
-        self._reader = trio.lowlevel.current_task()
-        await trio.lowlevel.wait_task_rescheduled(self._reader_cancelled)
+        if self._engine.read_by_somebody:
+            self._reader = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._reader_cancelled)
+        else:
+            await lead(self._engine, self)
 
     async def _wait_writer(self) -> None:
         self._writer = trio.lowlevel.current_task()
@@ -300,9 +307,14 @@ class TCPStream(trio.abc.HalfCloseableStream):
     def on_ready(self, bits: int) -> None:
         """Wake who waits for ``bits``; all of them: -1."""
         reader, writer = self._reader, self._writer
-        if reader is not None and bits & _READ_SIDE:
-            self._reader = None
-            trio.lowlevel.reschedule(reader)
+        if bits & _READ_SIDE:
+            if self.leads:
+                self.leads = False
+                self._engine.interrupt()
+            elif reader is not None:
+                self._reader = None
+                self._engine.reader_woken = True
+                trio.lowlevel.reschedule(reader)
         if writer is not None and bits & _WRITE_SIDE:
             self._writer = None
             trio.lowlevel.reschedule(writer)

@@ -12,7 +12,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +21,8 @@ from pyroute2 import IPRoute  # type: ignore[import-untyped]
 from pyroute2.netlink.exceptions import NetlinkError  # type: ignore[import-untyped]
 
 from tcpcore.config import LinkCapabilities
-from tcpcore.driver import virtio
-from tcpcore.driver.link import BATCH, LinkUnavailableError
+from tcpcore.driver import packetio
+from tcpcore.driver.link import LinkUnavailableError
 from tcpcore.wire.packet import Buffer, Packet
 
 DEVICE: Final = "/dev/net/tun"
@@ -30,7 +30,6 @@ TX_QUEUE_LENGTH: Final = 20000
 MAX_QUEUES: Final = 256
 """Most queues that the kernel gives one device."""
 
-_MAX_PACKET: Final = 65535
 _NAME_LENGTH: Final = 15
 
 _TUNSETIFF: Final = 0x400454CA
@@ -49,7 +48,6 @@ _IFA_F_NODAD: Final = 0x02
 _RTN_LOCAL: Final = 2
 _ROUTE_QUERIES: Final = 1000
 
-_DEVICE_GONE: Final = frozenset((errno.EBADF, errno.EBADFD, errno.ENODEV, errno.ENXIO))
 _QUIET_IPV6: Final = {
     "addr_gen_mode": "1",
     "accept_ra": "0",
@@ -69,11 +67,11 @@ class TunLink:
         self.name = name
         self.dropped = 0
         self.capabilities = LinkCapabilities(
-            mtu=mtu, checksum_offload=offload, segmentation_offload=offload, max_packet=_MAX_PACKET
+            mtu=mtu, checksum_offload=offload, segmentation_offload=offload, max_packet=packetio.MAX_PACKET
         )
         self._descriptor = descriptor
         self._offload = offload
-        self._buffer = memoryview(bytearray(virtio.LENGTH + _MAX_PACKET + 1))
+        self._buffer = memoryview(bytearray(packetio.BUFFER_SIZE))
 
     @classmethod
     def open(cls, name: str, *kernel_addresses: str, mtu: int = 1500, offload: bool = True) -> TunLink:
@@ -142,43 +140,23 @@ class TunLink:
 
     def send(self, packets: Iterable[Packet]) -> None:
         """Write packets; those that the kernel refuses are dropped and counted."""
-        descriptor, offload, header_for, writev = self._descriptor, self._offload, virtio.header_for, os.writev
-        for packet in packets:
-            try:
-                if offload:
-                    writev(descriptor, (header_for(packet), packet.header, *packet.payload))
-                else:
-                    os.write(descriptor, bytes(packet))
-            except OSError as error:
-                self._refused(error)
-
-    def _refused(self, error: OSError) -> None:
-        if error.errno in _DEVICE_GONE:
-            raise LinkUnavailableError(f"device {self.name} is gone") from error
-        self.dropped += 1
+        self.dropped += packetio.write(self._descriptor, self.name, packets, self._offload)
 
     def receive(self) -> Iterator[tuple[Buffer, bool]]:
         """Read up to a batch of packets, each into the same buffer."""
-        descriptor, buffer, offload, readv = self._descriptor, self._buffer, self._offload, os.readv
-        buffers = (buffer,)
-        start = virtio.LENGTH if offload else 0
-        try:
-            for _ in range(BATCH):
-                length = readv(descriptor, buffers)
-                yield buffer[start:length], offload and buffer[0] & virtio.CHECKSUM_VOUCHED != 0
-        except BlockingIOError:
-            return
-        except OSError as error:
-            raise LinkUnavailableError(f"device {self.name} is gone") from error
+        return packetio.read(self._descriptor, self.name, self._buffer, self._offload)
 
     async def wait_readable(self) -> None:
-        """Return when the device has a packet, or is gone."""
+        """Return when the device has a packet, or interrupted; ``LinkUnavailableError`` once it is closed."""
+        if self._descriptor >= 0:
+            with suppress(trio.ClosedResourceError):
+                await trio.lowlevel.wait_readable(self._descriptor)
         if self._descriptor < 0:
             raise LinkUnavailableError(f"device {self.name} is closed")
-        try:
-            await trio.lowlevel.wait_readable(self._descriptor)
-        except trio.ClosedResourceError as error:
-            raise LinkUnavailableError(f"device {self.name} is closed") from error
+
+    def interrupt(self) -> None:
+        """Wake who waits for packets, as if the descriptor were about to close."""
+        trio.lowlevel.notify_closing(self._descriptor)
 
     async def aclose(self) -> None:
         """Close the descriptor; a device that is not persistent disappears."""
