@@ -67,7 +67,8 @@ class Engine:
     """
 
     __slots__ = (
-        "_behind_since", "_busy_from", "_came", "_few", "_flushed_at", "_looked_at", "_poll_until", "_sent_in_slice",
+        "_behind_since", "_busy_from", "_came", "_few", "_flushed_at", "_looked_at", "_poll_until", "_read_at",
+        "_sent_in_slice",
         "_spin", "_wakes_left",
         "alarm", "alarm_deadline", "asleep", "clock", "closing", "deputy", "failure", "flusher", "gathering", "link",
         "now", "read_by_somebody", "reader_woken", "slice_end", "stack", "time_slice", "unwoken",
@@ -99,6 +100,7 @@ class Engine:
         self._wakes_left = WAKE
         self.unwoken: deque[Connection | Listener] = deque()
         self._behind_since = math.inf
+        self._read_at = 0.0
         self._busy_from = thread_time()
         """Processor time of this thread when the link was last read to its end."""
         self._came = 0
@@ -231,7 +233,7 @@ class Engine:
         if not count:
             self._few, self._came = self._came <= FEW, 0
             return 0
-        if self.gathering:
+        if self.gathering or not self.stack.waiting:
             self.wake()  # the flusher will come; answering now would only make it send more often
         else:
             self.turn(self.now)
@@ -264,7 +266,7 @@ class Engine:
             count += 1
             if count == most:
                 break
-        self.now = now = clock()
+        self.now = self._read_at = now = clock()
         if count < most:
             self._behind_since, self._busy_from = math.inf, thread_time()
         elif most == BATCH:
@@ -280,9 +282,11 @@ class Engine:
     def ring(self) -> None:
         """The alarm went off: let timers fire, but what they wait for may have come already."""
         try:
-            self.receive()
+            if self.clock() - self._read_at > TICK:
+                self.receive()
         except OSError as error:
             self.fail(error)
+        self.now = self.clock()
         self.look_at_timers()
         self.turn(self.now)
 

@@ -12,7 +12,7 @@ from trio.lowlevel import Abort, RaiseCancelT, Task, checkpoint_if_cancelled
 from tcpcore import Connection, ConnectionStatus, Ready, State
 from tcpcore.driver.engine import SEND_AT_ONCE, Engine
 from tcpcore.driver.errormap import broken, link_down, os_error
-from tcpcore.driver.tasks import breathe, lead
+from tcpcore.driver.tasks import breathe, read
 from tcpcore.errors import ConnectionAbortedError, TCPError
 
 RECEIVE_SIZE: Final = 65536
@@ -201,10 +201,15 @@ class TCPStream(trio.abc.HalfCloseableStream):
             self._receiving = False
 
     async def _wait_and_take(self, size: int) -> bytes:
+        engine = self._engine
         self._receiving = True
         try:
             while True:
-                await self._wait_reader()
+                if engine.read_by_somebody:
+                    self._reader = trio.lowlevel.current_task()
+                    await trio.lowlevel.wait_task_rescheduled(self._reader_cancelled)
+                else:
+                    await read(engine, self)
                 if (data := self._take(size)) is not None:
                     return data
         finally:
@@ -284,13 +289,6 @@ class TCPStream(trio.abc.HalfCloseableStream):
 
     def _not_sendable(self) -> trio.ClosedResourceError:
         return trio.ClosedResourceError("this stream was closed" if self._closed else "send_eof was called")
-
-    async def _wait_reader(self) -> None:
-        if self._engine.read_by_somebody:
-            self._reader = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(self._reader_cancelled)
-        else:
-            await lead(self._engine, self)
 
     async def _wait_writer(self) -> None:
         self._writer = trio.lowlevel.current_task()

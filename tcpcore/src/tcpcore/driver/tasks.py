@@ -33,16 +33,46 @@ async def breathe(engine: Engine) -> None:
         engine.begin_slice()
 
 
-async def lead(engine: Engine, leader: Leader) -> None:
-    """Read the link until somebody resets ``leader.leads``. A checkpoint like ``breathe``; nobody else may lead."""
-    leader.leads = True
+async def read(engine: Engine, leader: Leader | None) -> None:
+    """Read the link until somebody resets ``leader.leads``: a checkpoint like ``breathe``. Nobody else may read.
+
+    Without a leader: until somebody was woken who may want to be it.
+    """
+    engine.read_by_somebody, engine.reader_woken = True, False
+    if leader is not None:
+        leader.leads = True
+    rested = others_ran = False
     try:
-        await _read(engine, leader)
+        while True:
+            count = engine.receive()
+            if count and others_ran:
+                others_ran = False
+                engine.begin_slice()
+            if engine.failure is not None or (leader is not None and not leader.leads):
+                break
+            if 0 < count < BATCH:
+                continue
+            if not count and leader is None and engine.reader_woken:
+                break
+            if count or engine.polls:
+                await trio.lowlevel.checkpoint()
+            else:
+                engine.asleep = True
+                await engine.link.wait_readable()
+                engine.asleep = False
+            rested = others_ran = True
+            engine.begin_pass()
+    except OSError as error:
+        engine.fail(error)
     finally:
-        leader.leads = False
-        if engine.deputy is not None:
-            deputy, engine.deputy = engine.deputy, None
-            trio.lowlevel.reschedule(deputy)
+        engine.read_by_somebody = engine.asleep = False
+        if leader is not None:
+            leader.leads = False
+            if engine.deputy is not None:
+                deputy, engine.deputy = engine.deputy, None
+                trio.lowlevel.reschedule(deputy)
+    if not rested:
+        await breathe(engine)
 
 
 async def run(engine: Engine, scope: trio.CancelScope) -> None:
@@ -73,7 +103,7 @@ async def _pump(engine: Engine) -> None:
             engine.deputy = trio.lowlevel.current_task()
             await trio.lowlevel.wait_task_rescheduled(cancelled)
         else:
-            await _read(engine, None)
+            await read(engine, None)
             for _ in range(2):  # whoever was woken has come back for more after the first pass
                 await trio.lowlevel.checkpoint()
 
@@ -103,42 +133,3 @@ async def _flush(engine: Engine) -> None:
         else:
             engine.gathering = False
             await trio.lowlevel.wait_task_rescheduled(cancelled)
-
-
-async def _read(engine: Engine, leader: Leader | None) -> None:
-    """Read the link until ``leader`` has something; without one, until somebody was woken who may want to lead."""
-    engine.read_by_somebody, engine.reader_woken = True, False
-    rested = others_ran = False
-    try:
-        while True:
-            count = engine.receive()
-            if count and others_ran:
-                others_ran = False
-                engine.begin_slice()
-            if engine.failure is not None or (leader is not None and not leader.leads):
-                break
-            if 0 < count < BATCH:
-                continue
-            if not count and leader is None and engine.reader_woken:
-                break
-            if count or engine.polls:
-                await trio.lowlevel.checkpoint()
-            else:
-                await _sleep(engine)
-            rested = others_ran = True
-            engine.begin_pass()
-    except OSError as error:
-        engine.fail(error)
-    finally:
-        engine.read_by_somebody = False
-    if not rested:
-        await breathe(engine)
-
-
-async def _sleep(engine: Engine) -> None:
-    """Until there may be a packet, or ``Engine.interrupt``."""
-    engine.asleep = True
-    try:
-        await engine.link.wait_readable()
-    finally:
-        engine.asleep = False
