@@ -167,6 +167,8 @@ def on_link(packets: Iterable[Packet]) -> list[bytes]:
 def measure(rounds: int = ROUNDS) -> dict[str, float]:
     """Microseconds for each operation."""
     bench = Bench()
+    block = bytes(30 << 20)
+    del block  # as the driver does: else what glibc does with the memory of a round is part of the next one
     gc.collect()
     gc.disable()
     try:

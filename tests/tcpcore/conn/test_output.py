@@ -8,7 +8,7 @@ import pytest
 
 from tcpcore import Connection, LinkCapabilities, Stack, State, errors
 from tcpcore.testing import PLAIN, Pair, Peer, brief
-from tcpcore.wire.tcp import ACK
+from tcpcore.wire.tcp import ACK, PSH
 from tests.tcpcore.conn.conftest import MakePeer
 
 TICK = 1 / 1024
@@ -180,6 +180,36 @@ def test_offloading_link_gets_super_segments() -> None:
     assert packets[0].segment_size == a.mss == 1460
     assert len(list(packets[0].cut())) == 10
     assert a.segments_out == 2 + 10
+
+
+def test_what_fills_no_packet_waits_for_the_text_of_the_same_turn() -> None:
+    pair = Pair(PLAIN, capabilities=LinkCapabilities(checksum_offload=True, segmentation_offload=True))
+    a, _ = pair.connect()
+    a.congestion.cwnd = a.snd_wnd = 1 << 20
+    full = 44 * 1460
+
+    def lengths(*, more: bool) -> list[int]:
+        return [packet.payload_length for packet in pair.a.transmit(pair.now, 1, more=more)]
+
+    a.send(bytes(100_000), pair.now)
+    assert lengths(more=True) == [full]
+    a.send(bytes(100_000), pair.now)
+    assert lengths(more=True) == [full, full]
+    assert lengths(more=False) == [200_000 - 3 * full]
+    a.send(bytes(60_000), pair.now)
+    assert lengths(more=True) == [60_000]
+
+
+def test_packets_of_one_decision_end_in_one_push() -> None:
+    pair = Pair(PLAIN, capabilities=LinkCapabilities(checksum_offload=True, segmentation_offload=True))
+    a, _ = pair.connect()
+    a.congestion.cwnd = a.snd_wnd = 1 << 20
+    text = random.Random(3).randbytes(200_000)
+    for start in range(0, len(text), 50_000):
+        a.send(text[start : start + 50_000], pair.now)
+    packets = pair.a.transmit(pair.now)
+    assert [bool(packet.header[33] & PSH) for packet in packets] == [False, False, False, True]
+    assert b"".join(piece for packet in packets for piece in packet.payload) == text
 
 
 def test_many_small_pieces_are_joined() -> None:

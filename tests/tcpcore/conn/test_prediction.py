@@ -563,19 +563,23 @@ def test_both_ends_of_a_bad_network() -> None:
     st.tuples(st.integers(0, MASK), st.integers(0, MASK), st.integers(0, 0xFFFF)),
     st.sampled_from([ACK, ACK | PSH, ACK | FIN, ACK | URG, RST, RST | ACK, ACK | ECE | CWR]),
     st.sampled_from([0, 1, 1448, 1449, 14_480, 65_000]),
-    st.sampled_from([b"", build_timestamp(1, 2), build_sack([(1, 2), (3, 4)])]),
+    st.booleans(),
+    st.sampled_from([b"", build_sack([(1, 2), (3, 4)])]),
     st.tuples(st.integers(1, 255), st.sampled_from([0, 0xB8, 0xFC]), st.sampled_from([0, 1, 2])),
 )
 def test_headers_from_the_template_are_those_of_the_general_builders(
-    version: int, numbers: tuple[int, int, int], flags: int, length: int, options: bytes, marks: tuple[int, int, int]
-) -> None:
+    version: int, numbers: tuple[int, int, int], flags: int, length: int, stamped: bool, options: bytes,
+    marks: tuple[int, int, int],
+) -> None:  # fmt: skip
     def emit(world: World) -> list[tuple[int, int, list[bytes]]]:
         connection, now = world.connection, world.now
         connection.identification, connection.snd_up = numbers[2], numbers[0] + 10
         result = []
         for size in (0, 1000):
             payload = (TEXT[: length // 3], memoryview(TEXT)[length // 3 : length])
-            shortcuts.emit(connection, *numbers[:2], flags, numbers[2], now, options, payload, length, size, marks[2])
+            shortcuts.emit(
+                connection, *numbers[:2], flags, numbers[2], now, stamped, options, payload, length, size, marks[2]
+            )
             connection.set_option("ttl", marks[0], now)
             connection.set_option("traffic_class", marks[1], now)
             result += world.transmit()

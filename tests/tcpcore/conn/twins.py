@@ -21,6 +21,7 @@ from tcpcore.wire.checksum import Buffer, pseudo_header_sum
 from tcpcore.wire.ippacket import TCP
 from tcpcore.wire.ipv4 import build_ipv4_header
 from tcpcore.wire.ipv6 import build_ipv6_header
+from tcpcore.wire.options import build_timestamp
 from tcpcore.wire.packet import Packet
 from tcpcore.wire.segment import RST, URG, Segment
 from tcpcore.wire.tcp import CHECKSUM_OFFSET, build_header
@@ -44,8 +45,8 @@ class Shortcuts:
         self._arrives, self._nothing_is_missing = prediction.arrives, acknowledgement.nothing_is_missing
         self._parse_usual, self._emit = usual.parse_usual_untrusted, packets.emit
 
-    def parse_usual(self, packet: Buffer) -> Usual | None:
-        return self._parse_usual(packet) if self.allowed else None
+    def parse_usual(self, packet: Buffer) -> Usual:
+        return self._parse_usual(packet) if self.allowed else usual.NOT_USUAL
 
     def arrives(self, tcb: Tcb, fields: Usual, packet: Buffer, now: float) -> bool:
         taken = self._arrives(tcb, fields, packet, now)
@@ -72,13 +73,15 @@ def switchable() -> Iterator[Shortcuts]:
 
 
 def emit_plainly(
-    tcb: Tcb, seq: int, ack: int, flags: int, wnd: int, now: float,
+    tcb: Tcb, seq: int, ack: int, flags: int, wnd: int, now: float, stamped: bool = False,
     options: bytes = b"", payload: Sequence[Buffer] = (), length: int = 0, size: int = 0, ecn: int = 0,
 ) -> None:  # fmt: skip
     """``packets.emit`` with the general builders of headers, and nothing computed beforehand."""
     size = size or tcb.mss
     count = max(-(-length // size), 1)
     up = min(tcb.snd_up - seq, 0xFFFF) if flags & URG else 0
+    if stamped:
+        options = build_timestamp(tcb.timestamp_clock(now), wrap(tcb.ts_recent)) + options
     ports = (int.from_bytes(tcb.ends[-4:-2], "big"), int.from_bytes(tcb.ends[-2:], "big"))
     tcp = bytearray(build_header(*ports, wrap(seq), wrap(ack), flags, wnd, up, options))
     total = len(tcp) + length

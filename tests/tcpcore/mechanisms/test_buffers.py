@@ -92,6 +92,16 @@ def test_send_buffer_refers_to_large_pieces() -> None:
     assert last[0].obj is data
 
 
+def test_send_buffer_copies_no_large_pieces_that_leave_in_one_decision() -> None:
+    buffer, pieces = SendBuffer(0), [bytes(40_000) for _ in range(2 * MAX_PIECES)]
+    for piece in pieces:
+        buffer.append(piece)
+    buffer.leave(40_000 * len(pieces) - 1)
+    for at, piece in enumerate(pieces[:-1]):
+        assert buffer.pieces(40_000 * at, 40_000)[0] is piece
+    assert [len(each) for each in buffer.pieces(30_000, 40_000)] == [10_000, 30_000]
+
+
 def test_send_buffer_never_gives_more_pieces_than_a_system_call_should_gather() -> None:
     buffer = SendBuffer(0)
     for at in range(0, 40_000, 1000):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from tcpcore import timing
 from tcpcore.conn import mtuprobe, rate, recovery, roundtrip
 from tcpcore.conn.sack import NOTHING
@@ -50,13 +52,16 @@ def in_order(tcb: Tcb, ack: int, now: float) -> None:
     board = tcb.scoreboard
     assert board is not None
     oldest, newest = board.acknowledge_clean(ack)
-    if not len(board):
+    rtt, una, nxt = tcb.rtt, tcb.snd_una, tcb.snd_nxt
+    acked = ack - una
+    rtt.seen(now - newest)
+    if ack == nxt:
         tcb.scoreboard = None
-    acked = ack - tcb.snd_una
-    tcb.rtt.seen(now - newest)
-    tcb.rtt.sample(now - oldest, -((tcb.snd_una - tcb.snd_nxt) // max(2 * tcb.mss, acked)), tcb.env.late)
+        rtt.sample(now - oldest, 1, tcb.env.late)
+    else:
+        rtt.sample(now - oldest, -((una - nxt) // max(2 * tcb.mss, acked)), tcb.env.late)
     _advance(tcb, ack, now)
-    tcb.congestion.on_ack(acked, tcb.flight_after_send, una=ack, nxt=tcb.snd_nxt, rtt=tcb.rtt, now=now)
+    tcb.congestion.on_ack(acked, tcb.flight_after_send, una=ack, nxt=nxt, rtt=rtt, now=now)
     _rearm(tcb, now)
 
 
@@ -78,8 +83,8 @@ def _rearm(tcb: Tcb, now: float) -> None:
     if tcb.snd_nxt > tcb.snd_una:
         tcb.timers.set(timing.RETRANSMIT, now, tcb.rtt.rto)
     else:
-        tcb.timers.clear(timing.RETRANSMIT)
-        tcb.timers.clear(timing.USER_TIMEOUT)
+        deadlines = tcb.timers.deadlines
+        deadlines[timing.RETRANSMIT] = deadlines[timing.USER_TIMEOUT] = inf
     if tcb.unreported_write and len(tcb.send_buffer) <= tcb.config.send_buffer // 2:
         tcb.unreported_write = False
         tcb.notify(Ready.WRITABLE)

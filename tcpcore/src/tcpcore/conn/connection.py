@@ -107,7 +107,7 @@ class Connection(Tcb):
         arrives.segment_arrives(self, segment, now)
         if self.out_of_order is not None and self.ack_now and not self.out_of_order.fits_one_report(self.sack_ok):
             self.output(now)
-        self.touch()
+        self.touch_if_due()
 
     def expire(self, now: float) -> None:
         """For the stack: fire the timers that are due."""

@@ -12,17 +12,17 @@ from typing import Final
 from tcpcore import timing
 from tcpcore.conn import ecn, mtuprobe, pacing, rate, sackreport, spurious, tlp, usertimeout, window
 from tcpcore.conn.congestion.base import initial_window
-from tcpcore.conn.packets import emit, segment_options, syn_options
+from tcpcore.conn.packets import emit, syn_options
 from tcpcore.conn.sack import Scoreboard
 from tcpcore.conn.state import CLOSED, LISTEN, OPENING, SYN_SENT, TIME_WAIT
-from tcpcore.conn.tcb import FIXED_HEADERS, Tcb
+from tcpcore.conn.tcb import FIXED_HEADERS, TIMESTAMP_OPTION, Tcb
 from tcpcore.wire.packet import Buffer
 from tcpcore.wire.tcp import ACK, ECE, FIN, PSH, RST, SYN, URG
 
 MAX_OPTIONS: Final = 40
 """Bytes of options that a header has room for."""
 GATHERED: Final = 64 << 10
-"""Of what is more than this, the part of a segment at the end waits for what the user sends in the same turn."""
+"""Of more than this, what fills no packet waits at the end for what the user sends in the same turn."""
 CORK_CEILING: Final = 0.2
 """Seconds that a corked tail waits at most (Linux's)."""
 
@@ -60,7 +60,7 @@ def _send_reset(tcb: Tcb, now: float) -> None:
         tcb.rst_wanted = False
         # With a probe's octet on its way nobody knows where the peer's RCV.NXT is, and a RST has to hit it exactly
         for seq in range(tcb.snd_nxt, tcb.snd_nxt + 1 + tcb.out_probe):
-            emit(tcb, seq, tcb.rcv_nxt, RST | ACK, 0, now, segment_options(tcb, now))
+            emit(tcb, seq, tcb.rcv_nxt, RST | ACK, 0, now, stamped=tcb.ts_on)
 
 
 def _send_syn(tcb: Tcb, now: float) -> None:
@@ -86,7 +86,7 @@ def _send_syn(tcb: Tcb, now: float) -> None:
     if flags & ACK and tcb.ecn is not None:
         flags |= ECE
     ack = tcb.rcv_nxt if flags & ACK else 0
-    emit(tcb, tcb.iss, ack, flags, window.offer(tcb, syn=True), now, syn_options(tcb, flags, now))
+    emit(tcb, tcb.iss, ack, flags, window.offer(tcb, syn=True), now, options=syn_options(tcb, flags, now))
     tcb.ack_now = False
     tcb.last_ack_sent = tcb.rcv_nxt
 
@@ -147,15 +147,19 @@ def _send_new(tcb: Tcb, now: float) -> None:
         if length <= 0:
             _wait(tcb, now)
             return
-        if unsent > GATHERED and tcb.env.more and length == unsent and (tail := length % tcb.mss):
-            length -= tail
-            tcb.touch()
+        waits = 0
+        if unsent > GATHERED and length == unsent and tcb.env.more:
+            waits = length % _largest_segment(tcb)
+            length -= waits
         if tcb.pacer is not None and not (length := pacing.bounded(tcb, tcb.pacer, length, now)):
             return
         flags = ACK
         if length == unsent:
             flags |= PSH | (FIN if tcb.fin_seq is not None else 0)
         _send_text(tcb, flags, length, now)
+        if waits:
+            tcb.touch()
+            return
     if tcb.fin_seq is not None and tcb.snd_nxt == tcb.fin_seq:
         _send_text(tcb, ACK | FIN, 0, now)
 
@@ -189,10 +193,10 @@ def _send_text(tcb: Tcb, flags: int, length: int, now: float, size: int = 0) -> 
         timers.set(timing.RETRANSMIT, now, tcb.rtt.rto)
     if tcb.user_timeout is not None and deadlines[timing.USER_TIMEOUT] == inf:
         timers.set(timing.USER_TIMEOUT, now, tcb.user_timeout)
-    while length > tcb.mss and not size and length > (limit := _largest_segment(tcb, seq)):
-        _send_segment(tcb, seq, ACK, limit, now, new=True)
-        seq += limit
-        length -= limit
+    while length > tcb.mss and not size and _is_marked(tcb, seq):
+        _send_segment(tcb, seq, ACK, tcb.mss, now, new=True)
+        seq += tcb.mss
+        length -= tcb.mss
     _send_segment(tcb, seq, flags, length, now, size, new=True)
 
 
@@ -238,12 +242,18 @@ def _wait(tcb: Tcb, now: float) -> None:
         tcb.timers.set(timing.PERSIST, now, tcb.rtt.rto)
 
 
-def _largest_segment(tcb: Tcb, seq: int) -> int:
-    link = tcb.env.capabilities
-    if not link.segmentation_offload or tcb.snd_up > seq or (tcb.ecn is not None and tcb.ecn.cwr_due):
-        return tcb.mss  # pieces that the link cuts would all have the first one's urgent pointer, or CWR
-    room = link.max_packet - FIXED_HEADERS[tcb.version] - 40
-    return max(room - room % tcb.mss, tcb.mss)
+def _is_marked(tcb: Tcb, seq: int) -> bool:
+    """Whether the segment at ``seq`` has an urgent pointer, or CWR: pieces that the link cuts would all have it."""
+    return tcb.snd_up > seq or (tcb.ecn is not None and tcb.ecn.cwr_due)
+
+
+def _largest_segment(tcb: Tcb) -> int:
+    """What leaves as one packet, for the link to cut: whole segments, as many as it takes."""
+    link, mss = tcb.env.capabilities, tcb.mss
+    if not link.segmentation_offload:
+        return mss
+    room = link.max_packet - FIXED_HEADERS[tcb.version] - MAX_OPTIONS
+    return max(room - room % mss, mss)
 
 
 def _send_probe(tcb: Tcb, now: float) -> None:
@@ -278,26 +288,37 @@ def _send_tail_probe(tcb: Tcb, now: float) -> None:
 
 
 def _send_segment(tcb: Tcb, seq: int, flags: int, length: int, now: float, size: int = 0, *, new: bool = False) -> None:
-    payload: Sequence[Buffer] = tcb.send_buffer.pieces(seq, length) if length else ()
+    """Send one segment; or several that differ only in their numbers, and the last of them in PSH and FIN."""
     if tcb.snd_up > seq and tcb.snd_up > tcb.snd_una:
         flags |= URG
-    options = segment_options(tcb, now)
+    options = b""
     if not length:
         if tcb.user_timeout_due:
             options += usertimeout.option(tcb)
         if sackreport.is_due(tcb):
-            options += sackreport.option(tcb, MAX_OPTIONS - len(options))
+            options += sackreport.option(tcb, MAX_OPTIONS - TIMESTAMP_OPTION * tcb.ts_on - len(options))
     codepoint = 0
     if tcb.ecn is not None:
         new = new and length > 0
         flags = ecn.flags(tcb.ecn, flags, new=new)
         # Neither ACKs nor what is sent again (RFC 3168 sections 6.1.4, 6.1.5), nor what nobody would slow down for
         codepoint = ecn.ECT if new and not tcb.congestion.governs else 0
-    emit(tcb, seq, tcb.rcv_nxt, flags, window.offer(tcb), now, options, payload, length, size, codepoint)
+    ack, wnd, stamped, buffer = tcb.rcv_nxt, window.offer(tcb), tcb.ts_on, tcb.send_buffer
+    if length > tcb.mss and not size and length > (limit := _largest_segment(tcb)):
+        buffer.leave(seq + length)
+        others = flags & ~(PSH | FIN)
+        while length > limit:
+            emit(tcb, seq, ack, others, wnd, now, stamped, b"", buffer.pieces(seq, limit), limit, 0, codepoint)
+            if tcb.pacer is not None:
+                pacing.sent(tcb, tcb.pacer, limit, now)
+            seq += limit
+            length -= limit
+    payload: Sequence[Buffer] = buffer.pieces(seq, length) if length else ()
+    emit(tcb, seq, ack, flags, wnd, now, stamped, options, payload, length, size, codepoint)
     if tcb.pacer is not None and length:
         pacing.sent(tcb, tcb.pacer, length, now)
     if length and (tcb.out_of_order is not None or tcb.dsack is not None) and tcb.sack_ok:
         return  # the SACK option has no room beside text: an ACK of its own follows
     tcb.ack_now = False
-    tcb.last_ack_sent = tcb.rcv_nxt
+    tcb.last_ack_sent = ack
     tcb.timers.deadlines[timing.DELAYED_ACK] = inf

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from tcpcore.conn import usertimeout
 from tcpcore.conn.environment import Environment
-from tcpcore.conn.tcb import Tcb
+from tcpcore.conn.tcb import TIMESTAMP_OPTION, Tcb
 from tcpcore.seqnum import MASK, wrap
 from tcpcore.wire import options as tcp_options
 from tcpcore.wire.checksum import ALL_ONES, pseudo_header_sum
@@ -16,6 +17,9 @@ from tcpcore.wire.ipv6 import build_ipv6_header
 from tcpcore.wire.packet import Buffer, Packet
 from tcpcore.wire.tcp import ACK, CHECKSUM_OFFSET, HEADER_LENGTH, RST, URG, build_header
 from tcpcore.wire.usual import build_ipv4, build_ipv6, ends, ipv4_sum
+
+STAMPED_LENGTH: Final = HEADER_LENGTH + TIMESTAMP_OPTION
+"""Of a TCP header whose only options are timestamps."""
 
 
 def ip_header(
@@ -31,38 +35,48 @@ def ip_header(
 
 
 def emit(
-    tcb: Tcb, seq: int, ack: int, flags: int, wnd: int, now: float,
+    tcb: Tcb, seq: int, ack: int, flags: int, wnd: int, now: float, stamped: bool = False,
     options: bytes = b"", payload: Sequence[Buffer] = (), length: int = 0, size: int = 0, ecn: int = 0,
 ) -> None:  # fmt: skip
-    """Queue one segment of ``tcb`` for the link; more than ``size``, or one MSS, of payload is a super-segment."""
+    """Queue one segment of ``tcb`` for the link; more than ``size``, or one MSS, of payload is a super-segment.
+
+    ``stamped``: timestamps come before the other ``options``.
+    """
     config, env = tcb.config, tcb.env
-    size = size or tcb.mss
-    count = 1 if length <= size else -(-length // size)
+    count, cut = 1, 0
+    if length > (size or tcb.mss):
+        cut = size or tcb.mss
+        count = -(-length // cut)
     up = min(tcb.snd_up - seq, 0xFFFF) if flags & URG else 0
     if tcb.pseudo_sum < 0:
         prepare(tcb)
-    header_length = HEADER_LENGTH + len(options)
+    header_length = (STAMPED_LENGTH if stamped else HEADER_LENGTH) + len(options)
     tcp_length = header_length + length
     pseudo = tcb.pseudo_sum + tcp_length
     if pseudo > ALL_ONES:
         pseudo -= ALL_ONES
     shape = header_length << 10 | flags
+    tsval = int(now * 1000) + tcb.ts_offset & MASK
     if tcb.version == 4:
         start, identification = 20, tcb.identification
         tcb.identification = identification + count & 0xFFFF
         header = build_ipv4(
             config.traffic_class | ecn, config.ttl, tcb.ends, tcb.ip_sum, start + tcp_length, identification,
-            seq & MASK, ack & MASK, shape, wnd, pseudo, up,
+            seq & MASK, ack & MASK, shape, wnd, pseudo, up, tsval, tcb.ts_recent & MASK,
         )  # fmt: skip
     else:
         start = 40
         header = build_ipv6(
             config.traffic_class | ecn, tcb.flow_label, config.ttl, tcb.ends, tcp_length,
-            seq & MASK, ack & MASK, shape, wnd, pseudo, up,
+            seq & MASK, ack & MASK, shape, wnd, pseudo, up, tsval, tcb.ts_recent & MASK,
         )  # fmt: skip
-    packet = Packet(header + options, payload, length, start, CHECKSUM_OFFSET, size if count > 1 else 0)
-    tcb.segments_out += count
+    if not stamped:
+        header = header[: start + HEADER_LENGTH]
+    if options:
+        header += options
+    packet = Packet(header, payload, length, start, CHECKSUM_OFFSET, cut)
     env.outbox.append(packet)
+    tcb.segments_out += count
     counters = env.counters
     counters.ip_out_requests += count
     counters.out_segs += count
@@ -110,10 +124,3 @@ def syn_options(tcb: Tcb, flags: int, now: float) -> bytes:
         timestamp=(tcb.timestamp_clock(now), echo) if timestamps else None,
         user_timeout=usertimeout.advertised(tcb.config),
     )
-
-
-def segment_options(tcb: Tcb, now: float) -> bytes:
-    """Options of a segment of an open connection."""
-    if not tcb.ts_on:
-        return b""
-    return tcp_options.build_timestamp(int(now * 1000) + tcb.ts_offset & MASK, tcb.ts_recent & MASK)

@@ -62,14 +62,17 @@ def arrives(tcb: Tcb, usual: Usual, packet: Buffer, now: float) -> bool:
     ack = una + acked
     if acked:
         acknowledgement.in_order(tcb, ack, now)
-    if (
-        0 < tcb.snd_wnd == wnd << (tcb.snd_wscale or 0)
+    if (  # a window that was open and stays so; SND.WL2 =< SND.UNA, so that the segment is no old one
+        wnd
+        and tcb.snd_wnd
         and tcb.snd_wl1 <= rcv_nxt
-        and tcb.snd_wl2 <= ack
         and not tcb.probes_unanswered
         and tcb.timers.deadlines[PERSIST] == inf
     ):
         tcb.snd_wl1, tcb.snd_wl2 = rcv_nxt, ack
+        tcb.snd_wnd = wnd = wnd << (tcb.snd_wscale or 0)
+        if wnd > tcb.max_snd_wnd:
+            tcb.max_snd_wnd = wnd
     else:
         acknowledgement.update_send_window(tcb, rcv_nxt, ack, wnd)
     # Seventh, process the segment text
@@ -82,6 +85,5 @@ def arrives(tcb: Tcb, usual: Usual, packet: Buffer, now: float) -> bool:
             tcb.notify(_READABLE)
         if not tcb.ack_now:
             text.acknowledge_soon(tcb, now)
-    if not tcb.pending:
-        tcb.touch()
+    tcb.touch_if_due()
     return True

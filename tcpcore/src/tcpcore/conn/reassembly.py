@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Final
 
 _JOIN_BELOW: Final = 16 << 10
@@ -17,14 +16,14 @@ class ReceiveQueue:
     __slots__ = ("_chunks", "length")
 
     def __init__(self) -> None:
-        self._chunks: deque[bytes] | None = None
+        self._chunks: list[bytes] | None = None
         self.length = 0
 
     def append(self, data: bytes) -> None:
         """Queue ``data`` for the user."""
         chunks = self._chunks
         if chunks is None:
-            self._chunks = deque((data,))
+            self._chunks = [data]
         elif len(data) < _TINY and len(chunks[-1]) < _TINY:
             chunks[-1] += data
         else:
@@ -34,25 +33,33 @@ class ReceiveQueue:
     def take(self, max_bytes: int) -> bytes:
         """At least one and at most ``max_bytes`` bytes; small chunks are joined, large ones are not copied."""
         chunks = self._chunks
-        if not chunks:
+        if chunks is None:
             return b""
-        first = chunks.popleft()
+        first = chunks[0]
         if len(first) > max_bytes:
-            chunks.appendleft(first[max_bytes:])
+            chunks[0] = first[max_bytes:]
             first = first[:max_bytes]
-        elif chunks and len(first) < _JOIN_BELOW:
-            first = self._join(first, chunks, min(max_bytes, _JOIN_UP_TO))
-        self.length -= len(first)
-        if not chunks:
+        elif len(chunks) == 1:
             self._chunks = None
+        elif len(first) >= _JOIN_BELOW:
+            del chunks[0]
+        else:
+            first = self._join(chunks, min(max_bytes, _JOIN_UP_TO))
+        self.length -= len(first)
         return first
 
-    def _join(self, first: bytes, chunks: deque[bytes], limit: int) -> bytes:
-        parts, size = [first], len(first)
-        while chunks and len(chunks[0]) < _JOIN_BELOW and size + len(chunks[0]) <= limit:
-            parts.append(chunks.popleft())
-            size += len(parts[-1])
-        return b"".join(parts) if len(parts) > 1 else first
+    def _join(self, chunks: list[bytes], limit: int) -> bytes:
+        """The first chunk, with the small ones behind it."""
+        size, count = len(chunks[0]), 1
+        while count < len(chunks) and len(chunks[count]) < _JOIN_BELOW and size + len(chunks[count]) <= limit:
+            size += len(chunks[count])
+            count += 1
+        joined = b"".join(chunks[:count]) if count > 1 else chunks[0]
+        if count < len(chunks):
+            del chunks[:count]
+        else:
+            self._chunks = None
+        return joined
 
     def peek(self, max_bytes: int) -> bytes:
         """Up to ``max_bytes`` bytes, which stay in the queue."""

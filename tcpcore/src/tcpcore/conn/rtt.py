@@ -41,14 +41,15 @@ class RttEstimator:
         if rtt < 0.0:
             rtt = 0.0
         self.latest = rtt - late if rtt > late else 0.0
-        srtt, rttvar = self.srtt, self.rttvar
-        if srtt is None or rttvar is None:
+        if self.srtt is None or self.rttvar is None:
             srtt, rttvar = rtt, rtt / 2
         else:
+            srtt, rttvar = self.srtt, self.rttvar
             rttvar += (abs(srtt - rtt) - rttvar) * BETA / expected
             srtt += (rtt - srtt) * ALPHA / expected
         self.srtt, self.rttvar = srtt, rttvar
-        base = srtt + (K * rttvar if K * rttvar > GRANULARITY else GRANULARITY)
+        margin = K * rttvar
+        base = srtt + (margin if margin > GRANULARITY else GRANULARITY)
         self._base = base if base > self._min_rto else self._min_rto
         self.acknowledged()
 

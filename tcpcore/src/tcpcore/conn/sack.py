@@ -168,10 +168,11 @@ class Scoreboard:
         while piece.end < ack:
             head += 1
             piece = ranges[head]
-        if piece.end == ack:
-            self._forget(head + 1)
-        else:
+        if piece.end > ack:
             piece.start = ack
+        else:
+            head += 1
+        if head > self._head:
             self._forget(head)
         if ack > self.fack:
             self.fack = ack

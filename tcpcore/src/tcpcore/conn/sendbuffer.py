@@ -16,7 +16,7 @@ _COMPACT: Final = 64
 JOIN_UP_TO: Final = 16 << 10
 """Pieces of so many bytes are copied into one; what is larger leaves by reference, if ...."""
 MAX_PIECES: Final = 16
-"""... there are no more pieces than these: gathering them in a system call would cost more than a copy."""
+"""... there are no more pieces than these in a packet: gathering them in a system call would cost more than a copy."""
 Chunk = bytes | memoryview
 _NOTHING: Final[list[int]] = []
 
@@ -54,7 +54,8 @@ class SendBuffer:
         """Forget everything before ``ack``."""
         self.start = ack
         chunks = self._chunks
-        if chunks is None:
+        if ack == self._nxt or chunks is None:
+            self._chunks, self._edges, self._head = None, _NOTHING, 0
             return
         head, edges, last = self._head, self._edges, len(chunks)
         while head < last and edges[head] + len(chunks[head]) <= ack:
@@ -88,6 +89,11 @@ class SendBuffer:
             length -= len(chunk)
         return [b"".join(result)] if len(result) > MAX_PIECES else result
 
+    def leave(self, end: int) -> None:
+        """What is before ``end`` leaves now: ``pieces`` will be asked for all of it, part by part."""
+        if end > self._nxt:
+            self._leave(end - self._nxt)
+
     def _leave(self, length: int) -> list[Chunk]:
         """Take ``length`` bytes that never left."""
         unsent = self._unsent or []
@@ -96,7 +102,7 @@ class SendBuffer:
             self._unsent, self._unsent_head = None, 0
         else:
             taken = self._cut_off(unsent, length)
-        if len(taken) > 1 and (length <= JOIN_UP_TO or len(taken) > MAX_PIECES):
+        if len(taken) > 1 and (length <= JOIN_UP_TO or length // JOIN_UP_TO < len(taken) > MAX_PIECES):
             taken = [b"".join(taken)]
         if self._chunks is None:
             self._chunks, self._edges = [], []

@@ -338,6 +338,23 @@ class Tcb:
             self.pending = True
             self.env.pending.append(self)
 
+    def touch_if_due(self) -> None:
+        """``touch`` after an arrival, if it left anything to send, or a timer that is due before the stack looks."""
+        board = self.scoreboard
+        if not self.pending and (
+            self.ack_now
+            or self.send_buffer.end > self.snd_nxt
+            or self.timers.earliest < self.scheduled
+            or self.state is not ESTABLISHED
+            or (board is not None and board.lost)
+            or self.probe_now
+            or self.tail_probe_due
+            or self.user_timeout_due
+            or self.rst_wanted
+            or self.reset_seq is not None
+        ):
+            self.touch()
+
     def notify(self, bits: int) -> None:
         """Set ready bits; the stack's ready list gets the connection once."""
         if not self.ready:

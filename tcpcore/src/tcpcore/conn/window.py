@@ -27,14 +27,16 @@ def offer(tcb: Tcb, *, syn: bool = False) -> int:
     The right edge never moves left, and moves right only by a worthwhile step (MUST-39, SHLD-14).
     """
     shift = 0 if syn else tcb.rcv_wscale or 0
-    rcv_nxt, buffer, adv = tcb.rcv_nxt, tcb.receive_buffer, tcb.rcv_adv
-    step, room = tcb.rcv_mss, buffer - tcb.rcv_queue.length
+    rcv_nxt, buffer, step = tcb.rcv_nxt, tcb.receive_buffer, tcb.rcv_mss
+    wnd, room = tcb.rcv_adv - rcv_nxt, buffer - tcb.rcv_queue.length
     if step > buffer // 2:
         step = buffer // 2
-    wnd = adv - rcv_nxt if room < 0 or room < step + adv - rcv_nxt else room
-    if (field := wnd >> shift) > MAX_UNSCALED:
+    if room < wnd + step or room < 0:
+        field = wnd >> shift
+        return field if field < MAX_UNSCALED else MAX_UNSCALED
+    if (field := room >> shift) > MAX_UNSCALED:
         field = MAX_UNSCALED
-    if rcv_nxt + (field << shift) > adv:
+    if field << shift > wnd:
         tcb.rcv_adv = rcv_nxt + (field << shift)
     return field
 

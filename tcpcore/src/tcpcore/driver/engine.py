@@ -233,7 +233,7 @@ class Engine:
         if not count:
             self._few, self._came = self._came <= FEW, 0
             return 0
-        if self.gathering or not self.stack.waiting:
+        if self.gathering or self.stack.idle:
             self.wake()  # the flusher will come; answering now would only make it send more often
         else:
             self.turn(self.now)

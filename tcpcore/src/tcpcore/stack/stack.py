@@ -111,8 +111,7 @@ class Stack:
         counters.ip_in_receives += 1
         fields = usual.parse_usual_untrusted(packet)
         if (
-            fields is not None
-            and (connection := self._connections.get(fields[0])) is not None
+            (connection := self._connections.get(fields[0])) is not None
             and (checked or usual.is_sound(packet, fields[8]))
             and (
                 prediction.arrives(connection, fields, packet, now)
@@ -148,7 +147,7 @@ class Stack:
         """What must go out now, in order; sized for the link's capabilities.
 
         ``limit``: look at no more connections than this; those that waited longest come first, the rest waits on.
-        ``more``, with a ``limit``: the end of much text that fills no segment may wait for the next call.
+        ``more``, with a ``limit``: the end of much text that fills no packet may wait for the next call.
         """
         env = self.env
         env.more = more
@@ -204,6 +203,11 @@ class Stack:
     def waiting(self) -> int:
         """Connections that ``transmit`` has yet to look at."""
         return len(self.env.pending)
+
+    @property
+    def idle(self) -> bool:
+        """Whether ``transmit`` has nothing to look at and nothing to return."""
+        return not (self.env.pending or self.env.outbox)
 
     # User calls
 
