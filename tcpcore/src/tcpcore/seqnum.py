@@ -8,7 +8,8 @@ from typing import Final
 
 MODULUS: Final = 1 << 32
 MASK: Final = MODULUS - 1
-_HALF: Final = 1 << 31
+HALF: Final = 1 << 31
+"""Numbers up to so far behind one of them are older, the others newer."""
 
 
 def wrap(number: int) -> int:
@@ -18,4 +19,4 @@ def wrap(number: int) -> int:
 
 def unwrap(raw: int, near: int) -> int:
     """The int nearest ``near`` whose low 32 bits are ``raw``."""
-    return near + ((raw - near + _HALF) & MASK) - _HALF
+    return near + ((raw - near + HALF) & MASK) - HALF

@@ -105,4 +105,5 @@ class TimerTable:
         expired = [Timer(timer) for timer, deadline in enumerate(self.deadlines) if deadline <= now]
         for timer in expired:
             self.deadlines[timer] = inf
+        self.next_deadline()
         return expired

@@ -319,6 +319,7 @@ def test_cookie_depends_on_addresses_and_secret(peer: Peer) -> None:
     assert cookies.restore(env, peer.config, other, PEER_ADDRESS, ack, peer.now) is None
     assert cookies.restore(env, peer.config, STACK_ADDRESS, other, ack, peer.now) is None
     env.secret = b"t" * 32
+    env._keyed.clear()
     assert cookies.restore(env, peer.config, STACK_ADDRESS, PEER_ADDRESS, ack, peer.now) is None
 
 

@@ -6,13 +6,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from hashlib import blake2b
 from random import Random
 from typing import Any, Final, Generic, TypeVar
 
 import pytest
 
 from tcpcore import Observer
-from tcpcore.conn import acknowledgement, output, packets, prediction
+from tcpcore.conn import acknowledgement, edges, output, packets, prediction
 from tcpcore.conn.tcb import Tcb
 from tcpcore.errors import TCPError
 from tcpcore.seqnum import wrap
@@ -41,12 +42,24 @@ class Shortcuts:
 
     def __init__(self) -> None:
         self.allowed = True
-        self.predicted = 0
+        self.predicted = self.at_edges = self.syns = 0
         self._arrives, self._nothing_is_missing = prediction.arrives, acknowledgement.nothing_is_missing
+        self._edges = edges.predicted
         self._parse_usual, self._emit = usual.parse_usual_untrusted, packets.emit
+        self._parse_usual_syn = usual.parse_usual_syn_untrusted
 
     def parse_usual(self, packet: Buffer) -> Usual:
         return self._parse_usual(packet) if self.allowed else usual.NOT_USUAL
+
+    def parse_usual_syn(self, packet: Buffer) -> tuple[bytes, Segment] | None:
+        syn = self._parse_usual_syn(packet) if self.allowed else None
+        self.syns += syn is not None
+        return syn
+
+    def edges(self, tcb: Tcb, fields: Usual, packet: Buffer, now: float) -> bool:
+        taken = self._edges(tcb, fields, packet, now)
+        self.at_edges += taken
+        return taken
 
     def arrives(self, tcb: Tcb, fields: Usual, packet: Buffer, now: float) -> bool:
         taken = self._arrives(tcb, fields, packet, now)
@@ -66,7 +79,9 @@ def switchable() -> Iterator[Shortcuts]:
     shortcuts = Shortcuts()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(usual, "parse_usual_untrusted", shortcuts.parse_usual)
+        patch.setattr(usual, "parse_usual_syn_untrusted", shortcuts.parse_usual_syn)
         patch.setattr(prediction, "arrives", shortcuts.arrives)
+        patch.setattr(edges, "predicted", shortcuts.edges)
         patch.setattr(acknowledgement, "nothing_is_missing", shortcuts.nothing_is_missing)
         patch.setattr(output, "emit", shortcuts.emit)
         yield shortcuts
@@ -178,6 +193,8 @@ def _difference(one: Any, other: Any, where: str, seen: dict[int, int]) -> str |
         return None if type(one) is type(other) and one == other else f"{where}: {one!r} is not {other!r}"
     if isinstance(one, Random):
         return None if one.getstate() == other.getstate() else f"{where}: another random number was drawn"
+    if isinstance(one, blake2b):
+        return None if one.digest() == other.digest() else f"{where}: another hash"
     if isinstance(one, list | tuple | deque | Mapping):
         return _difference_of_elements(one, other, where, seen)
     if isinstance(one, Exception):

@@ -39,9 +39,21 @@ def segments(draw: st.DrawFn, version: int) -> bytes:
 def usual_packets(draw: st.DrawFn, version: int) -> bytes:
     """A whole packet with ACK, timestamps and nothing else that the usual segment does not have; its sum may be bad."""
     flags = tcp.ACK | draw(st.sampled_from([0, tcp.PSH, tcp.FIN, tcp.PSH | tcp.FIN]))
-    stamp = options.build_timestamp(draw(u32), draw(u32))
-    header = tcp.build_header(draw(u16), draw(u16), draw(u32), draw(u32), flags, draw(u16), draw(u16), stamp)
-    segment = bytearray(with_checksum(header + draw(small), version, TCP))
+    return _without_ip_options(draw, version, flags, options.build_timestamp(draw(u32), draw(u32)), draw(small))
+
+
+@st.composite
+def usual_syns(draw: st.DrawFn, version: int) -> bytes:
+    """A whole packet with a SYN, maybe with ECN, and the options of Linux; its sum may be bad."""
+    flags = tcp.SYN | draw(st.sampled_from([0, tcp.ECE | tcp.CWR]))
+    return _without_ip_options(
+        draw, version, flags, options.build_syn_options(draw(u16), draw(u8), True, (draw(u32), draw(u32))), b""
+    )
+
+
+def _without_ip_options(draw: st.DrawFn, version: int, flags: int, tcp_options: bytes, text: bytes) -> bytes:
+    header = tcp.build_header(draw(u16), draw(u16), draw(u32), draw(u32), flags, draw(u16), draw(u16), tcp_options)
+    segment = bytearray(with_checksum(header + text, version, TCP))
     segment[16] ^= draw(st.sampled_from([0, 0, 1]))
     packet = ip_header(version, TCP, len(segment), draw(u16)) + segment
     if version == 4:

@@ -25,6 +25,7 @@ from tests.tcpcore.wire.strategies import (
     segments,
     tcp_options,
     usual_packets,
+    usual_syns,
 )
 
 FUZZ = settings(deadline=None, derandomize=True, max_examples=200)
@@ -104,7 +105,7 @@ def any_usual(data: bytes) -> None:
     try:
         packet = ip.parse_untrusted(data)
     except BadPacket:  # the sum of its header
-        assert not usual.is_sound(data, fields[-1])
+        assert not usual.is_sound(data)
         return
     assert (packet.protocol, packet.fragment, packet.options_source_route) == (TCP, None, False)
     segment = tcp.parse_untrusted(packet, checked=True)
@@ -121,9 +122,35 @@ def any_usual(data: bytes) -> None:
     try:
         tcp.parse_untrusted(packet, checked=False)
     except BadPacket:
-        assert not usual.is_sound(data, headers)
+        assert not usual.is_sound(data)
     else:
-        assert usual.is_sound(data, headers)
+        assert usual.is_sound(data)
+
+
+def any_usual_syn(data: bytes) -> None:
+    """The same for a SYN."""
+    syn = usual.parse_usual_syn_untrusted(data)
+    if syn is None:
+        return
+    try:
+        packet = ip.parse_untrusted(data)
+    except BadPacket:  # the sum of its header
+        assert not usual.is_sound(data)
+        return
+    assert (packet.protocol, packet.fragment, packet.options_source_route) == (TCP, None, False)
+    key, made = syn
+    segment = tcp.parse_untrusted(packet, checked=True)
+    segment.up = 0  # it has no meaning without URG
+    assert segment.flags & ~(tcp.ECE | tcp.CWR) == tcp.SYN
+    assert key == usual.ends(packet.source, packet.destination, segment.source_port, segment.destination_port)
+    names = [name for name in dir(segment) if not name.startswith("_")]
+    assert all(getattr(made, name) == getattr(segment, name) for name in names)
+    try:
+        tcp.parse_untrusted(packet, checked=False)
+    except BadPacket:
+        assert not usual.is_sound(data)
+    else:
+        assert usual.is_sound(data)
 
 
 @dataclass(frozen=True)
@@ -141,6 +168,7 @@ TARGETS = {
     "wire/tcp.py:parse_untrusted": Target(any_segment, segments(4)),
     "wire/options.py:parse_untrusted": Target(any_options, tcp_options),
     "wire/usual.py:parse_usual_untrusted": Target(any_usual, st.one_of(usual_packets(4), usual_packets(6))),
+    "wire/usual.py:parse_usual_syn_untrusted": Target(any_usual_syn, st.one_of(usual_syns(4), usual_syns(6))),
     "wire/icmp.py:parse_untrusted": Target(any_icmp, icmp_messages(4)),
     "wire/icmp.py:parse_quoted_untrusted": Target(any_quote, quotes()),
 }
@@ -189,3 +217,10 @@ def test_damaged_bytes(target: Target, data: st.DataObject) -> None:
 def test_usual_packets_are_known_as_such(packet: bytes) -> None:
     for buffer in (packet, bytearray(packet), memoryview(packet)):
         assert usual.parse_usual_untrusted(buffer) == usual.parse_usual_untrusted(packet) != usual.NOT_USUAL
+
+
+@FUZZ
+@given(st.one_of(usual_syns(4), usual_syns(6)))
+def test_usual_syns_are_known_as_such(packet: bytes) -> None:
+    for buffer in (packet, bytearray(packet), memoryview(packet)):
+        assert usual.parse_usual_syn_untrusted(buffer) is not None

@@ -14,7 +14,7 @@ from tcpcore.conn import (
     acknowledgement,
     ecn,
     keepalive,
-    recovery,
+    rate,
     roundtrip,
     syn,
     text,
@@ -62,8 +62,9 @@ def closed(env: Environment, ip: IPPacket, seg: Segment, now: float) -> None:
 def listen(tcb: Tcb, seg: Segment, now: float) -> None:
     """3.10.7.2 LISTEN STATE, third: ``seg`` is a SYN without ACK or RST, ``tcb`` a new control block in LISTEN."""
     syn.take_syn(tcb, seg, now)
-    seg.up += seg.seq
-    _keep_rest(tcb, seg)
+    if seg.payload or seg.flags & (FIN | URG):
+        seg.up += seg.seq
+        _keep_rest(tcb, seg)
     tcb.enter(SYN_RECEIVED)
     tcb.syn_due = True
 
@@ -117,7 +118,8 @@ def _syn_sent(tcb: Tcb, seg: Segment, now: float) -> None:
         tcb.enter(SYN_RECEIVED)  # simultaneous open
         tcb.syn_due = True
         return
-    _syn_acknowledged(tcb, seg, now)
+    roundtrip.measure_syn(tcb, seg, now)
+    _syn_acknowledged(tcb, now)
     tcb.enter(ESTABLISHED)
     tcb.ack_now = True
     tcb.notify(Ready.CONNECTED | Ready.WRITABLE)
@@ -129,7 +131,7 @@ def _syn_sent(tcb: Tcb, seg: Segment, now: float) -> None:
         acceptance.trim(tcb, seg)
     _sixth_check_urg(tcb, seg)
     _seventh_process_text(tcb, seg, now)
-    _eighth_check_fin(tcb, now)
+    eighth_check_fin(tcb, now)
 
 
 def _keep_rest(tcb: Tcb, seg: Segment) -> None:
@@ -152,7 +154,7 @@ def _take_rest(tcb: Tcb, rest: Segment, seg: Segment, now: float) -> None:
     """What the SYN brought counts now; what ``seg``, which acknowledges our SYN, repeats of it is cut off."""
     _sixth_check_urg(tcb, rest)
     _seventh_process_text(tcb, rest, now)
-    _eighth_check_fin(tcb, now)
+    eighth_check_fin(tcb, now)
     tcb.ack_now = True  # the peer waits for it since its SYN
     if seg.length and seg.seq < tcb.rcv_nxt:
         acceptance.trim(tcb, seg)
@@ -174,7 +176,7 @@ def _otherwise(tcb: Tcb, seg: Segment, now: float) -> None:
     if seg.flags & URG:
         _sixth_check_urg(tcb, seg)
     _seventh_process_text(tcb, seg, now)
-    _eighth_check_fin(tcb, now)
+    eighth_check_fin(tcb, now)
 
 
 def _second_check_rst(tcb: Tcb, seg: Segment, now: float) -> bool:
@@ -233,7 +235,7 @@ def _fifth_check_ack(tcb: Tcb, seg: Segment, now: float) -> bool:
         ecn.echo_arrived(tcb, tcb.ecn, tcb.snd_nxt - una, now)
     if ack >= tcb.snd_una:
         acknowledgement.update_send_window(tcb, seg.seq, ack, seg.wnd)
-    return _acknowledges_fin(tcb, now)
+    return acknowledges_fin(tcb, now)
 
 
 def _complete_handshake(tcb: Tcb, seg: Segment, now: float) -> bool:
@@ -241,34 +243,47 @@ def _complete_handshake(tcb: Tcb, seg: Segment, now: float) -> bool:
     if not tcb.snd_una < seg.ack <= tcb.snd_nxt:
         tcb.reset_seq = seg.ack
         return False
-    if tcb.backlog is not None and not tcb.backlog.has_room():
-        if tcb.config.accept_overflow == "reset":
-            tcb.reset_seq = seg.ack
-            tcb.finish()
-        return False  # else the peer will try again; meanwhile our SYN,ACK is retransmitted
-    _syn_acknowledged(tcb, seg, now)
-    tcb.snd_wnd = seg.wnd << (tcb.snd_wscale or 0)
-    tcb.max_snd_wnd = max(tcb.max_snd_wnd, tcb.snd_wnd)
-    tcb.snd_wl1, tcb.snd_wl2 = seg.seq, seg.ack
-    tcb.enter(ESTABLISHED)
-    keepalive.rearm(tcb, now)
-    tcb.notify(Ready.CONNECTED | Ready.WRITABLE)
-    if tcb.backlog is not None:
-        tcb.backlog.established(tcb)
-        tcb.backlog = None
-    if tcb.fin_seq is not None:
-        tcb.enter(FIN_WAIT_1)  # CLOSE was called in SYN-RECEIVED
+    if not has_room(tcb, seg.ack):
+        return False
+    roundtrip.measure_syn(tcb, seg, now)
+    establish(tcb, seg.seq, seg.ack, seg.wnd, now)
     rest, tcb.syn_rest = tcb.syn_rest, None
     if rest is not None:
         _take_rest(tcb, rest, seg, now)
     return tcb.state is not CLOSED
 
 
-def _syn_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
+def has_room(tcb: Tcb, ack: int) -> bool:
+    """Whether the accept queue takes a connection whose SYN ``ack`` acknowledges."""
+    if tcb.backlog is None or tcb.backlog.has_room():
+        return True
+    if tcb.config.accept_overflow == "reset":
+        tcb.reset_seq = ack
+        tcb.finish()
+    return False  # else the peer will try again; meanwhile our SYN,ACK is retransmitted
+
+
+def establish(tcb: Tcb, seq: int, ack: int, wnd: int, now: float) -> None:
+    """From SYN-RECEIVED to ESTABLISHED, by a segment with these numbers."""
+    _syn_acknowledged(tcb, now)
+    tcb.snd_wnd = wnd << (tcb.snd_wscale or 0)
+    tcb.max_snd_wnd = max(tcb.max_snd_wnd, tcb.snd_wnd)
+    tcb.snd_wl1, tcb.snd_wl2 = seq, ack
+    tcb.enter(ESTABLISHED)
+    if tcb.config.keepalive:
+        keepalive.rearm(tcb, now)
+    tcb.notify(Ready.CONNECTED | Ready.WRITABLE)
+    if tcb.backlog is not None:
+        tcb.backlog.established(tcb)
+        tcb.backlog = None
+    if tcb.fin_seq is not None:
+        tcb.enter(FIN_WAIT_1)  # CLOSE was called in SYN-RECEIVED
+
+
+def _syn_acknowledged(tcb: Tcb, now: float) -> None:
     """Our SYN arrived: begin sending at ISS + 1."""
-    if tcb.scoreboard is not None:
-        roundtrip.measure(tcb, seg, recovery.deliver(tcb, tcb.scoreboard, seg, now), 1, now)
-        tcb.scoreboard = None
+    if tcb.rate is not None:
+        rate.check_app_limited(tcb, tcb.rate, now)
     if tcb.syn_retransmitted and tcb.rtt.srtt is None:
         tcb.rtt.restart(max(tcb.config.initial_rto, 3.0))  # RFC 6298 section 5.7
     if tcb.retransmissions > 1:
@@ -282,7 +297,7 @@ def _syn_acknowledged(tcb: Tcb, seg: Segment, now: float) -> None:
     tcb.timers.clear(timing.USER_TIMEOUT)
 
 
-def _acknowledges_fin(tcb: Tcb, now: float) -> bool:
+def acknowledges_fin(tcb: Tcb, now: float) -> bool:
     """The rest of the fifth step: what an ACK of our FIN means in each closing state."""
     if tcb.fin_seq is None or tcb.snd_una <= tcb.fin_seq:
         return True
@@ -327,7 +342,7 @@ def _seventh_process_text(tcb: Tcb, seg: Segment, now: float) -> None:
         text.keep_out_of_order(tcb, seg, now)
 
 
-def _eighth_check_fin(tcb: Tcb, now: float) -> None:
+def eighth_check_fin(tcb: Tcb, now: float) -> None:
     """The FIN counts once everything before it is there."""
     if tcb.rcv_fin is None or tcb.rcv_nxt != tcb.rcv_fin:
         return

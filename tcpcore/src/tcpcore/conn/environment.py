@@ -69,9 +69,9 @@ class Environment:
     """Shared by all connections of one stack."""
 
     __slots__ = (
-        "_identification_salt", "_identifications", "capabilities", "challenge_limit", "config", "counters", "late",
-        "more", "observer", "outbox", "path_mtus", "pending", "ready", "receive_grown", "reply_limit", "rng", "secret",
-        "unheard",
+        "_identification_salt", "_identifications", "_keyed", "capabilities", "challenge_limit", "config", "counters",
+        "late", "more", "observer", "outbox", "path_mtus", "pending", "ready", "receive_grown", "reply_limit", "rng",
+        "secret", "unheard",
     )  # fmt: skip
 
     def __init__(self, config: Config, capabilities: LinkCapabilities, rng: random.Random, secret: bytes) -> None:
@@ -79,6 +79,8 @@ class Environment:
         self.capabilities = capabilities
         self.rng = rng
         self.secret = secret
+        self._keyed: dict[int, hashlib.blake2b] = {}
+        """By the size of the digest."""
         self.counters = Counters()
         self.observer: Observer | None = None
         self.challenge_limit = RateLimit(config.challenge_ack_rate)
@@ -106,7 +108,12 @@ class Environment:
 
     def keyed_hash(self, data: bytes, size: int) -> int:
         """A ``size`` byte number that only the holder of the secret can predict (RFC 6528, 6056, 7323)."""
-        return int.from_bytes(hashlib.blake2b(data, key=self.secret, digest_size=size).digest(), "big")
+        keyed = self._keyed.get(size)
+        if keyed is None:
+            keyed = self._keyed[size] = hashlib.blake2b(key=self.secret, digest_size=size)
+        hashed = keyed.copy()  # the secret is taken in once
+        hashed.update(data)
+        return int.from_bytes(hashed.digest(), "big")
 
     def flow_label(self, ends: bytes) -> int:
         """The 20 bits that mark all packets of one connection, and of no other, for routers (RFC 6437 section 3)."""

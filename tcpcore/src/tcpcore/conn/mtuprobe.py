@@ -41,12 +41,11 @@ class Search:
 def opened(tcb: Tcb, now: float) -> None:
     """The peer's SYN told its MSS: choose the MTU to begin with."""
     ceiling = pathmtu.ceiling(tcb)
-    base = BASE_MTUS[tcb.version][0]
-    if tcb.config.mtu_probing == "always" and tcb.path_mtu >= ceiling > base:
+    if tcb.path_mtu < ceiling:
+        pathmtu.watch(tcb, now)
+    elif tcb.config.mtu_probing == "always" and ceiling > (base := BASE_MTUS[tcb.version][0]):
         tcb.path_mtu = base
         tcb.mtu_search = Search(ceiling)
-    elif tcb.path_mtu < ceiling:
-        pathmtu.watch(tcb, now)
 
 
 def switched(tcb: Tcb, now: float) -> None:

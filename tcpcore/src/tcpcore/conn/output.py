@@ -69,15 +69,11 @@ def _send_syn(tcb: Tcb, now: float) -> None:
     tcb.snd_nxt = tcb.iss + 1
     if again:
         tcb.syn_retransmitted = True
-        if tcb.scoreboard is not None:
-            tcb.scoreboard.resent(tcb.iss, tcb.snd_nxt, now)
         tcb.segments_retransmitted += 1
         tcb.env.counters.retrans_segs += 1
         if tcb.backlog is not None:
             tcb.backlog.syn_ack_retransmitted()
     else:
-        tcb.scoreboard = Scoreboard(tcb.iss)
-        tcb.scoreboard.sent(tcb.iss, tcb.snd_nxt, now)
         tcb.first_unacked_at = now
         tcb.timers.set(timing.RETRANSMIT, now, tcb.rtt.rto)
         if tcb.user_timeout is not None and tcb.backlog is None:

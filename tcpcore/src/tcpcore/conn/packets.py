@@ -88,9 +88,10 @@ def emit(
 
 def prepare(tcb: Tcb) -> None:
     """Compute the sums over what all headers of ``tcb`` have in common; again when its settings have changed."""
-    tcb.pseudo_sum = pseudo_header_sum(tcb.local_packed, tcb.remote_packed, TCP, 0)
+    addresses = int.from_bytes(tcb.ends[:-4], "big") % ALL_ONES
+    tcb.pseudo_sum = (addresses + TCP) % ALL_ONES
     if tcb.version == 4:
-        tcb.ip_sum = ipv4_sum(tcb.config.ttl, tcb.ends)
+        tcb.ip_sum = ipv4_sum(tcb.config.ttl, addresses)
 
 
 def emit_stateless(
@@ -115,12 +116,8 @@ def emit_stateless(
 
 def syn_options(tcb: Tcb, flags: int, now: float) -> bytes:
     """Options of our SYN, or of a SYN,ACK: there only what the peer offered as well."""
-    echo = wrap(tcb.ts_recent) if tcb.ts_on else 0
-    timestamps = tcb.ts_on if flags & ACK else tcb.config.timestamps
-    return tcp_options.build_syn_options(
-        mss=tcb.own_mss(),
-        wscale=tcb.rcv_wscale,
-        sack_permitted=tcb.sack_ok if flags & ACK else tcb.config.sack,
-        timestamp=(tcb.timestamp_clock(now), echo) if timestamps else None,
-        user_timeout=usertimeout.advertised(tcb.config),
-    )
+    config = tcb.config
+    timestamps, sack = (tcb.ts_on, tcb.sack_ok) if flags & ACK else (config.timestamps, config.sack)
+    echo = tcb.ts_recent & MASK if tcb.ts_on else 0
+    timestamp = (int(now * 1000) + tcb.ts_offset & MASK, echo) if timestamps else None
+    return tcp_options.build_syn_options(tcb.own_mss(), tcb.rcv_wscale, sack, timestamp, usertimeout.advertised(config))

@@ -12,20 +12,21 @@ from math import inf
 from typing import Final
 
 from tcpcore.conn import acknowledgement, text
-from tcpcore.conn.state import ESTABLISHED
 from tcpcore.conn.tcb import Ready, Tcb
-from tcpcore.seqnum import MASK
+from tcpcore.seqnum import HALF, MASK
 from tcpcore.timing import PERSIST
 from tcpcore.wire.checksum import Buffer
 from tcpcore.wire.tcp import FIN
 from tcpcore.wire.usual import Usual, segment
 
 _READABLE: Final = Ready.READABLE
-_HALF: Final = 1 << 31
 
 
 def arrives(tcb: Tcb, usual: Usual, packet: Buffer, now: float) -> bool:
-    """Process ``packet``, of which ``usual`` tells, if it is the predicted one; else change nothing and say False."""
+    """In ESTABLISHED: process ``packet``, of which ``usual`` tells, if it is the predicted one.
+
+    Else change nothing and say False.
+    """
     _, traffic_class, seq, ack, flags, wnd, tsval, tsecr, headers = usual
     rcv_nxt, una = tcb.rcv_nxt, tcb.snd_una
     acked = ack - una & MASK
@@ -34,11 +35,10 @@ def arrives(tcb: Tcb, usual: Usual, packet: Buffer, now: float) -> bool:
     if (
         seq != rcv_nxt & MASK
         or acked > tcb.snd_nxt - una
-        or newer >= _HALF
+        or newer >= HALF
         or length > tcb.rcv_adv - rcv_nxt
         or not (length or acked)
         or flags & FIN
-        or tcb.state is not ESTABLISHED
         or not tcb.ts_on
         or tcb.out_of_order is not None
         or tcb.rcv_fin is not None

@@ -23,7 +23,7 @@ def _take_syn_options(tcb: Tcb, seg: Segment, now: float) -> None:
     """Agree on MSS, window scale and timestamps (RFC 9293 section 3.7.1, RFC 7323 sections 2.2 and 3.2)."""
     config = tcb.config
     if seg.mss is not None:
-        tcb.peer_mss = max(seg.mss, 64)  # a tiny MSS is an attack on our packet rate
+        tcb.peer_mss = seg.mss if seg.mss > 64 else 64  # a tiny MSS is an attack on our packet rate
     if seg.wscale is not None and config.window_scaling:
         tcb.snd_wscale = seg.wscale
         tcb.rcv_wscale = window.wscale_for(config.largest_receive_buffer)

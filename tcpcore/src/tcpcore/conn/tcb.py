@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from tcpcore import timing
 from tcpcore.config import Config
@@ -55,20 +55,26 @@ class Ready:
     """Something hinders the connection (RFC 9293 MUST-47, SHLD-9): ``Connection.soft_error`` says what."""
 
 
-class Backlog(Protocol):
+class Backlog:
     """The passive side of a connection in SYN-RECEIVED: the listener it came from."""
+
+    __slots__ = ()
 
     def has_room(self) -> bool:
         """Whether the accept queue takes one more; counted when it does not."""
+        raise NotImplementedError
 
     def established(self, tcb: Tcb) -> None:
         """The handshake is complete: move ``tcb`` from the half-open to the accept queue."""
+        raise NotImplementedError
 
     def syn_ack_retransmitted(self) -> None:
         """Count one."""
+        raise NotImplementedError
 
     def gone(self, tcb: Tcb) -> None:
         """``tcb`` ended before the user accepted it."""
+        raise NotImplementedError
 
 
 class Tcb:
@@ -103,7 +109,7 @@ class Tcb:
         config: Config | None = None,
     ) -> None:
         self.env = env
-        self.config = config or env.config
+        self.config = config = config or env.config
         self.owner: Any = None
         """Free for the driver."""
         self.backlog = backlog
@@ -155,7 +161,7 @@ class Tcb:
         self.syn_rest: Segment | None = None
         """What came with the peer's SYN, until ESTABLISHED (RFC 9293 section 3.10.7.2)."""
         self.last_ack_sent = 0
-        self.receive_buffer = self.config.first_receive_buffer
+        self.receive_buffer = config.first_receive_buffer
         """Bytes, unread and out of order, that there is room for now."""
         self.receive_grown = 0
         """Of these, what ``conn.autotune`` added."""
@@ -169,8 +175,8 @@ class Tcb:
 
         # Options (RFC 9293 section 3.7.1, RFC 7323)
         self.peer_mss = DEFAULT_MSS[self.version]
-        self.rcv_mss = self.own_mss()
-        self.path_mtu = env.path_mtus.get(self.remote_packed, now) or env.capabilities.mtu
+        self.rcv_mss = announced_mss(env, config, self.version)
+        self.path_mtu = env.path_mtus.get(key[:half], now) or env.capabilities.mtu
         """Largest packet that the path is believed to take."""
         self.mtu_search: Search | None = None
         """While a larger one is looked for (RFC 4821)."""
@@ -187,7 +193,7 @@ class Tcb:
 
         # Round-trip time, congestion, recovery
         self.timers = TimerTable()
-        self.rtt = RttEstimator(self.config.initial_rto, self.config.min_rto, self.config.max_rto)
+        self.rtt = RttEstimator(config.initial_rto, config.min_rto, config.max_rto)
         self.scoreboard: Scoreboard | None = None
         """What is in flight; ``None``: nothing is."""
         self.sack_ok = False
@@ -206,7 +212,7 @@ class Tcb:
         """It came too early once: the peer delays its ACKs for longer than most."""
         self.pacer: Pacer | None = None
         """``None``: what the windows allow leaves at once."""
-        self.control(create(self.config.congestion_control, self.mss, self.config.initial_window_segments))
+        self.control(create(config.congestion_control, self.mss, config.initial_window_segments))
         self.ecn: ECN | None = None
         """``None``: not agreed on (RFC 3168)."""
         self.flight_after_send = 0
@@ -219,7 +225,7 @@ class Tcb:
         """Timeouts in a row without progress."""
         self.first_unacked_at = now
         self.syn_retransmitted = False
-        self.user_timeout = self.config.user_timeout
+        self.user_timeout = config.user_timeout
         """In force (RFC 5482)."""
         self.remote_user_timeout: float | None = None
         """What the peer advertised."""
@@ -232,7 +238,7 @@ class Tcb:
         self.rst_wanted = False
         self.probe_now = False
         """A zero-window or keepalive probe is due."""
-        self.user_timeout_due = self.config.advertise_user_timeout and self.user_timeout is not None
+        self.user_timeout_due = config.advertise_user_timeout and self.user_timeout is not None
         """The next segment without text has to advertise the user timeout."""
         self.out_probe = False
         """An octet beyond SND.NXT was sent as a probe; its acknowledgement moves SND.NXT."""
@@ -313,7 +319,7 @@ class Tcb:
         """Pace if congestion control or the user wants it."""
         wanted = self.config.pacing or self.congestion.governs
         self.pacer = (self.pacer or Pacer()) if wanted else None
-        self.timers.clear(timing.PACING)
+        self.timers.deadlines[timing.PACING] = inf
 
     def own_mss(self) -> int:
         """The MSS we announce (RFC 9293 section 3.7.1: MTU less fixed headers, options not counted)."""
@@ -407,6 +413,14 @@ class Tcb:
         self.notify(Ready.CLOSED | Ready.READABLE | Ready.WRITABLE | (Ready.ERROR if error else 0))
         self.touch()
 
+    def outlive_time_wait(self) -> None:
+        """From TIME-WAIT to CLOSED: ``finish`` where nothing is queued, and where who called CLOSE has heard it all."""
+        self.timers.clear_all()
+        self.undo = self.recovery = None
+        self.enter(CLOSED)
+        if not self.closed_by_user:
+            self.notify(Ready.CLOSED | Ready.READABLE | Ready.WRITABLE)
+
     def forget_growth(self) -> None:
         """What auto-tuning added to the receive buffer no longer counts for the stack's limit."""
         self.env.receive_grown -= self.receive_grown
@@ -425,7 +439,7 @@ class Tcb:
 def announced_mss(env: Environment, config: Config, version: int) -> int:
     """What fits the link's MTU, or the smaller size that is configured."""
     limit = env.capabilities.mtu - FIXED_HEADERS[version]
-    return min(config.mss or limit, limit)
+    return limit if config.mss is None or config.mss > limit else config.mss
 
 
 def timestamp_value(offset: int, now: float) -> int:

@@ -99,7 +99,7 @@ def _fin_wait_2(tcb: Tcb, now: float) -> None:
 
 
 def _time_wait(tcb: Tcb, now: float) -> None:
-    tcb.finish()
+    tcb.outlive_time_wait()
 
 
 def _cork(tcb: Tcb, now: float) -> None:

@@ -13,7 +13,10 @@ MAX_WSCALE: Final = 14
 
 def wscale_for(buffer: int) -> int:
     """The smallest shift that lets a 16-bit field express ``buffer`` bytes."""
-    return min(max(buffer.bit_length() - 16, 0), MAX_WSCALE)
+    shift = buffer.bit_length() - 16
+    if shift <= 0:
+        return 0
+    return shift if shift < MAX_WSCALE else MAX_WSCALE
 
 
 def first_offer(config: Config) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcpcore.config import Config
 from tcpcore.conn.connection import Connection
-from tcpcore.conn.tcb import Ready, Tcb
+from tcpcore.conn.tcb import Backlog, Ready, Tcb
 from tcpcore.stack.cookies import LIFETIME
 from tcpcore.status import ListenerStatus
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tcpcore.stack.stack import Stack
 
 
-class Listener:
+class Listener(Backlog):
     """A port in LISTEN. ``owner`` is free for the user; ``config`` is that of its connections.
 
     Half-open queue full: SYNs are answered with cookies (``Config.syn_cookies``), or the oldest half-open

@@ -8,12 +8,12 @@ from random import Random, SystemRandom
 from typing import Final, cast
 
 from tcpcore.config import Config, LinkCapabilities
-from tcpcore.conn import arrives, calls, prediction, unreachable
+from tcpcore.conn import arrives, calls, edges, prediction, unreachable
 from tcpcore.conn.connection import Connection
 from tcpcore.conn.environment import Environment
 from tcpcore.conn.observer import Observer
 from tcpcore.conn.output import output
-from tcpcore.conn.state import CLOSED, LISTEN, TIME_WAIT
+from tcpcore.conn.state import CLOSED, ESTABLISHED, LISTEN, TIME_WAIT
 from tcpcore.errors import AddressError, AddressInUseError, InsufficientResourcesError
 from tcpcore.seqnum import unwrap, wrap
 from tcpcore.stack import cookies, statistics
@@ -112,13 +112,16 @@ class Stack:
         fields = usual.parse_usual_untrusted(packet)
         if (
             (connection := self._connections.get(fields[0])) is not None
-            and (checked or usual.is_sound(packet, fields[8]))
+            and (checked or usual.is_sound(packet))
             and (
-                prediction.arrives(connection, fields, packet, now)
+                (connection.state is ESTABLISHED and prediction.arrives(connection, fields, packet, now))
+                or edges.predicted(connection, fields, packet, now)
                 or self._receive_usual(connection, fields, packet, now)
             )
         ):
             counters.in_segs += 1
+            return
+        if not fields[0] and self._receive_usual_syn(packet, now, checked):
             return
         try:
             ip = parse_ip(packet)
@@ -183,10 +186,7 @@ class Stack:
         while (connection := self._time_wait.pop_due(now)) is not None:
             connection.expire(now)
         while (connection := self._deadlines.pop_due(now)) is not None:
-            if connection.timers.next_deadline() <= now:
-                connection.expire(now)
-            elif connection.state is not CLOSED:
-                self._deadlines.schedule(connection)
+            connection.expire(now)
 
     def take_ready(self) -> list[Connection | Listener]:
         """Connections and listeners with new ready bits since the last call."""
@@ -298,6 +298,32 @@ class Stack:
         connection.segment_arrives(segment, now)
         return True
 
+    def _receive_usual_syn(self, packet: Buffer, now: float, checked: bool) -> bool:
+        """A sound SYN for a listener that opens a connection, or opens one again; False: it is something else."""
+        syn = usual.parse_usual_syn_untrusted(packet)
+        if syn is None:
+            return False
+        key, segment = syn
+        half = len(key) // 2 - 2
+        source, destination = key[:half], key[half:-4]
+        connection = self._connections.get(key)
+        if (
+            (connection is not None and not self._reopens(connection, segment))
+            or destination not in self.addresses.own
+            or not self.addresses.is_host(source)
+            or (listener := self._listener(destination, segment.destination_port)) is None
+            or not (checked or usual.is_sound(packet))
+        ):
+            return False
+        self.env.counters.in_segs += 1
+        if self.env.observer is not None:
+            self.env.observer.segment_received(connection, segment, now)
+        self._open(listener, segment, key, now, None if connection is None else self._replace(connection))
+        return True
+
+    def _listener(self, destination: bytes, port: int) -> Listener | None:
+        return self._listeners.get((destination, port)) or self._listeners.get((None, port))
+
     def _receive_fragment(self, fragment: IPPacket, packet: Buffer, now: float) -> None:
         whole = self._reassembly.add(fragment, packet, now)
         if whole is None:
@@ -329,16 +355,13 @@ class Stack:
         used: int | None = None
         if env.observer is not None:
             env.observer.segment_received(connection, seg, now)
-        if connection is not None and connection.state is TIME_WAIT and self._reopens(connection, seg):
-            self._replace(connection)
-            used, connection = connection.snd_nxt, None
+        if connection is not None and self._reopens(connection, seg):
+            used, connection = self._replace(connection), None
         if connection is not None and connection.state is not CLOSED:
             connection.received_traffic_class = ip.traffic_class
             connection.segment_arrives(seg, now)
             return
-        listener = self._listeners.get((ip.destination, seg.destination_port)) or self._listeners.get(
-            (None, seg.destination_port)
-        )
+        listener = self._listener(ip.destination, seg.destination_port)
         if listener is None:
             arrives.closed(env, ip, seg, now)
         else:
@@ -359,17 +382,21 @@ class Stack:
             else:
                 self._cookie_arrives(listener, ip, seg, key, now)
             return
-        if not seg.flags & SYN:
+        if seg.flags & SYN:
+            self._open(listener, seg, key, now, used)
+        else:
             self.env.drop("no-connection", now)
-            return
+
+    def _open(self, listener: Listener, seg: Segment, key: bytes, now: float, used: int | None = None) -> None:
+        """Third: ``seg`` is a SYN, without ACK and RST."""
         if not self._has_room(listener, now):
             return
         if listener.wants_cookie():
-            cookies.answer(self.env, listener.config, ip.destination, ip.source, seg, now)
+            half = len(key) // 2 - 2
+            cookies.answer(self.env, listener.config, key[half:-4], key[:half], seg, now)
             listener.cookie_sent(now)
             return
-        iss = None if used is None else self._iss_above(used, key, now)
-        connection = self._new_passive(key, now, iss, listener.config)
+        connection = self._new_passive(key, now, listener.config, used=used)
         arrives.listen(connection, seg, now)
         listener.admit(connection)
         connection.touch()
@@ -385,7 +412,7 @@ class Stack:
         if syn is None:
             arrives.closed(self.env, ip, seg, now)
             return
-        connection = self._new_passive(key, now, wrap(seg.ack - 1), listener.config)
+        connection = self._new_passive(key, now, listener.config, iss=wrap(seg.ack - 1))
         cookies.resume(connection, syn, now)
         connection.backlog = listener
         connection.segment_arrives(seg, now)
@@ -398,13 +425,10 @@ class Stack:
         return False
 
     def _reopens(self, connection: Connection, seg: Segment) -> bool:
-        """Whether a SYN may take over a connection in TIME-WAIT (RFC 6191, RFC 9293 MAY-2)."""
-        if seg.flags & (SYN | ACK | RST) != SYN:
+        """Whether ``seg`` is a SYN that may take over ``connection``, in TIME-WAIT (RFC 6191, RFC 9293 MAY-2)."""
+        if connection.state is not TIME_WAIT or seg.flags & (SYN | ACK | RST) != SYN:
             return False
-        if (None, seg.destination_port) not in self._listeners and (
-            connection.local_packed,
-            seg.destination_port,
-        ) not in self._listeners:
+        if self._listener(connection.local_packed, seg.destination_port) is None:
             return False
         if seg.timestamp is not None and self.config.timestamps:
             if not connection.ts_on:
@@ -438,29 +462,29 @@ class Stack:
     # Tables
 
     def _new_connection(
-        self, key: bytes, now: float, iss: int | None = None, config: Config | None = None
+        self, key: bytes, now: float, config: Config | None = None, iss: int | None = None, used: int | None = None
     ) -> Connection:
-        """One in CLOSED, in the table; ``iss``: chosen already."""
-        fresh_iss, ts_offset = initial_numbers(self.env, key, now)
+        """One in CLOSED, in the table; ``iss``: chosen already.
+
+        ``used``: SND.NXT of the connection before; the ISS has to be above, and still no good guess (RFC 9293 MAY-2).
+        """
+        fresh, ts_offset = initial_numbers(self.env, key, now)
+        if used is not None and unwrap(fresh, used) <= used:
+            fresh = wrap(used + 1 + self.env.rng.getrandbits(24))
         self._connections[key] = connection = Connection(
-            self.env, key, fresh_iss if iss is None else iss, ts_offset, now, config=config
+            self.env, key, fresh if iss is None else iss, ts_offset, now, config=config
         )
         return connection
 
-    def _new_passive(self, key: bytes, now: float, iss: int | None, config: Config) -> Connection:
+    def _new_passive(
+        self, key: bytes, now: float, config: Config, iss: int | None = None, used: int | None = None
+    ) -> Connection:
         """A connection in LISTEN, instead of a closed one that the table may still have."""
         if (old := self._connections.get(key)) is not None:
             self._forget(old)
-        connection = self._new_connection(key, now, iss, config)
+        connection = self._new_connection(key, now, config, iss, used)
         connection.state = LISTEN
         return connection
-
-    def _iss_above(self, used: int, key: bytes, now: float) -> int:
-        """RFC 9293 MAY-2: larger than the largest number the previous connection used, and still no good guess."""
-        fresh, _ = initial_numbers(self.env, key, now)
-        if unwrap(fresh, used) > used:
-            return fresh
-        return wrap(used + 1 + self.env.rng.getrandbits(24))
 
     def _forget(self, connection: Connection) -> None:
         if self._connections.get(connection.key) is connection:
@@ -468,15 +492,16 @@ class Stack:
         self._time_wait.forget(connection)
         self._deadlines.forget(connection)
 
-    def _replace(self, connection: Connection) -> None:
-        connection.finish()
+    def _replace(self, connection: Connection) -> int:
+        """End TIME-WAIT early: the first sequence number that was not used."""
+        connection.outlive_time_wait()
         self._forget(connection)
+        return connection.snd_nxt
 
     def _limit_time_wait(self) -> None:
         if (oldest := self._time_wait.surplus()) is not None:
             self.env.counters.drops["time-wait-overflow"] += 1
-            self._time_wait.forget(oldest)
-            oldest.finish()
+            self._replace(oldest)
 
     def _check_room(self) -> None:
         if len(self._connections) >= self.config.max_connections:

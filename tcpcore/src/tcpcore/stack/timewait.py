@@ -27,12 +27,15 @@ class TimeWaitQueue:
     def takes(self, connection: Connection) -> bool:
         """Put ``connection`` at the end, also if its time begins anew; False: it waits for less long than others."""
         deadline = connection.timers.deadlines[timing.TIME_WAIT]
-        if self._waiting.get(connection) == deadline:
-            return True
-        self._waiting.pop(connection, None)
-        if deadline < self._last and self._waiting:
+        waiting = self._waiting
+        known = waiting.get(connection)
+        if known is not None:
+            if known == deadline:
+                return True
+            del waiting[connection]
+        if deadline < self._last and waiting:
             return False
-        self._waiting[connection] = self._last = deadline
+        waiting[connection] = self._last = deadline
         return True
 
     def surplus(self) -> Connection | None:

@@ -30,14 +30,18 @@ MAX_WINDOW_SCALE: Final = 14
 TIMESTAMP_LAYOUT: Final = 0x0101080A
 """NOP, NOP, timestamps, length 10."""
 
+SYN_MSS: Final = 0x0204
+SYN_SACK_TIMESTAMPS: Final = 0x0402080A
+SYN_SCALE: Final = 0x010303
+"""In SYNs of Linux, and in ours: kinds and lengths of what follows each other, NOP in front of the window scale."""
+
 _MINUTES: Final = 0x8000
 _MAX_USER_TIMEOUT: Final = 0x7FFF
 
 _U16: Final = Struct(">H")
 _PAIR: Final = Struct(">II")
 _TIMESTAMP: Final = Struct(">III")
-_USUAL_SYN: Final = Struct(">HHHHIIHBB")
-_USUAL_SYN_KINDS: Final = (_MSS << 8 | 4, _SACK_PERMITTED << 8 | 2, _TIMESTAMPS << 8 | 10, _NOP << 8 | _WINDOW_SCALE, 3)
+_USUAL_SYN: Final = Struct(">HHIIII")
 _SYN_TIMESTAMP: Final = Struct(">HII")
 
 
@@ -46,13 +50,13 @@ def takes_usual_syn(view: memoryview, segment: Segment) -> bool:
 
     MSS, SACK permitted, timestamps, NOP, window scale: read in one go.
     """
-    kinds, mss, sack, timestamps, timestamp, echo, scale, length, shift = _USUAL_SYN.unpack_from(view, 20)
-    if (kinds, sack, timestamps, scale, length) != _USUAL_SYN_KINDS or not segment.flags & SYN:
+    kind, mss, kinds, timestamp, echo, scale = _USUAL_SYN.unpack_from(view, 20)
+    if (kind, kinds, scale >> 8) != (SYN_MSS, SYN_SACK_TIMESTAMPS, SYN_SCALE) or not segment.flags & SYN:
         return False
     segment.mss = mss
     segment.sack_permitted = True
     segment.timestamp, segment.timestamp_echo = timestamp, echo
-    segment.wscale = min(shift, MAX_WINDOW_SCALE)
+    segment.wscale = min(scale & 0xFF, MAX_WINDOW_SCALE)
     return True
 
 
@@ -113,6 +117,8 @@ def build_syn_options(
     user_timeout: float | None = None,
 ) -> bytes:
     """The options of a SYN, at most 24 bytes: ``timestamp`` is (TSval, TSecr); ``None`` leaves one out."""
+    if timestamp is not None and sack_permitted and wscale is not None and user_timeout is None:
+        return _USUAL_SYN.pack(SYN_MSS, mss, SYN_SACK_TIMESTAMPS, *timestamp, SYN_SCALE << 8 | wscale)
     parts = [bytes((_MSS, 4)), _U16.pack(mss)]
     if timestamp is not None:
         parts.append(bytes((_SACK_PERMITTED, 2)) if sack_permitted else bytes((_NOP, _NOP)))
