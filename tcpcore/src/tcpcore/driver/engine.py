@@ -67,7 +67,7 @@ class Engine:
     """
 
     __slots__ = (
-        "_behind_since", "_busy_from", "_came", "_few", "_flushed_at", "_looked_at", "_poll_until", "_read_at",
+        "_behind_since", "_busy_from", "_came", "_env", "_few", "_flushed_at", "_looked_at", "_poll_until", "_read_at",
         "_sent_in_slice",
         "_spin", "_wakes_left",
         "alarm", "alarm_deadline", "asleep", "clock", "closing", "deputy", "failure", "flusher", "gathering", "link",
@@ -77,6 +77,7 @@ class Engine:
     def __init__(self, stack: Stack, link: Link, *, time_slice: float, spin: float) -> None:
         """Nothing runs until ``tasks.run`` does."""
         self.stack = stack
+        self._env = stack.env  # of what each packet meets, a property would cost a call
         self.link = link
         self.failure: OSError | None = None
         self.time_slice = time_slice
@@ -116,14 +117,15 @@ class Engine:
 
     def sent(self, size: int) -> None:
         """A user call gave the stack ``size`` bytes to send, or a SYN, FIN or RST with 0."""
-        if size > SEND_AT_ONCE or (self._sent_in_slice != self.slice_end and self.stack.waiting <= 1):
+        if size > SEND_AT_ONCE or (self._sent_in_slice != self.slice_end and len(self._env.pending) <= 1):
             self._sent_in_slice = self.slice_end
             self.turn(self.clock(), more=True)
-        self.touched()
+        else:
+            self.touched()
 
     def touched(self) -> None:
         """A user call may have given the stack something to send that can wait for the end of this pass."""
-        if not self.gathering and self.stack.waiting:
+        if not self.gathering and self._env.pending:
             self._call_flusher()
 
     def _call_flusher(self) -> None:
@@ -152,14 +154,14 @@ class Engine:
             except OSError as error:
                 self.fail(error)
         self.wake()
-        if stack.waiting:
-            self.touched()
+        self.touched()
         return packets
 
     def wake(self) -> None:
         """Wake who has something to do, as many as one pass may; set the alarm."""
         stack, unwoken = self.stack, self.unwoken
-        unwoken.extend(stack.take_ready())
+        if self._env.ready or stack.ready_listeners:
+            unwoken.extend(stack.take_ready())
         while unwoken and self._wakes_left:
             self._wakes_left -= 1
             ready = unwoken.popleft()
@@ -233,7 +235,7 @@ class Engine:
         if not count:
             self._few, self._came = self._came <= FEW, 0
             return 0
-        if self.gathering or self.stack.idle:
+        if self.gathering or not (self._env.pending or self._env.outbox):
             self.wake()  # the flusher will come; answering now would only make it send more often
         else:
             self.turn(self.now)
@@ -261,7 +263,7 @@ class Engine:
         receive, clock, count = self.stack.receive, self.clock, 0
         for packet, checked in self.link.receive():
             if not count:
-                self.stack.late = thread_time() - self._busy_from  # asleep, we would have been woken
+                self._env.late = thread_time() - self._busy_from  # asleep, we would have been woken
             receive(packet, clock(), checked)  # a batch lasts milliseconds: its last packets came after its first
             count += 1
             if count == most:
@@ -271,7 +273,7 @@ class Engine:
             self._behind_since, self._busy_from = math.inf, thread_time()
         elif most == BATCH:
             self._behind_since = min(self._behind_since, now)
-        self.stack.unheard = self._behind_since <= now < self._behind_since + PATIENCE
+        self._env.unheard = self._behind_since <= now < self._behind_since + PATIENCE
         self._came += count
         if self._came > FEW:
             self._few = False

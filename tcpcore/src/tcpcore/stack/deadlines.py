@@ -65,11 +65,11 @@ class Deadlines:
             if connection.schedule_number > 0:
                 connection.schedule_number = 0
 
-    def next(self) -> float | None:
-        """The earliest entry's time, maybe that of a dead one; ``None``: there is none."""
+    def next(self) -> float:
+        """The earliest entry's time, maybe that of a dead one; infinite: there is none."""
         if self._heap and self._heap[0][0] < self._young_due:
             return self._heap[0][0]
-        return self._young_due if self._young else None
+        return self._young_due
 
     def pop_due(self, now: float) -> Connection | None:
         """A connection with a timer due at ``now``, no longer scheduled; ``None`` when there is no more."""

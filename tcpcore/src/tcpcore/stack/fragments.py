@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from math import inf
 from typing import Final
 
 from tcpcore.conn.environment import Environment
@@ -60,6 +61,8 @@ class Reassembly:
         self._env = env
         self._datagrams: OrderedDict[_Key, Incomplete] = OrderedDict()
         self._bytes = 0
+        self.due = inf
+        """No later than the oldest datagram expires."""
 
     def add(self, ip: IPPacket, packet: Buffer, now: float) -> bytes | None:
         """Take the fragment ``ip``, parsed from ``packet``: the whole packet, unfragmented, if it was the last."""
@@ -93,10 +96,6 @@ class Reassembly:
             self._drop_oldest(now)
         return None
 
-    def next_deadline(self) -> float | None:
-        """When the oldest datagram expires."""
-        return next(iter(self._datagrams.values())).deadline if self._datagrams else None
-
     def expire(self, now: float) -> Iterator[Incomplete]:
         """Drop what is due at ``now``; the datagrams whose sender is owed an ICMP error (RFC 1122 section 3.3.2)."""
         while self._datagrams and next(iter(self._datagrams.values())).deadline <= now:
@@ -105,11 +104,14 @@ class Reassembly:
                 self._give_up(datagram, "reassembly-timeout", now)
                 if datagram.first is not None:
                     yield datagram
+        self.due = next(iter(self._datagrams.values())).deadline if self._datagrams else inf
 
     def _begin(self, key: _Key, now: float) -> Incomplete:
         while len(self._datagrams) >= self._env.config.max_reassembly:
             self._drop_oldest(now)
         datagram = self._datagrams[key] = Incomplete(now + self._env.config.reassembly_timeout)
+        if self.due == inf:
+            self.due = datagram.deadline
         return datagram
 
     def _drop_oldest(self, now: float) -> None:
@@ -129,6 +131,8 @@ class Reassembly:
             self._give_up(datagram, "fragment-length", now)
             return None
         del self._datagrams[key]
+        if not self._datagrams:
+            self.due = inf
         self._bytes -= datagram.size
         self._env.counters.ip_reassembled += 1
         if first.version == 4:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from math import inf
 from random import Random, SystemRandom
-from typing import Final, cast
+from typing import Any, Final
 
 from tcpcore.config import Config, LinkCapabilities
 from tcpcore.conn import arrives, calls, edges, prediction, unreachable
@@ -174,10 +175,11 @@ class Stack:
     def next_deadline(self) -> float | None:
         """When to call ``advance``: no later than the first timer, maybe earlier; ``None``: no timer runs."""
         earliest = self._deadlines.next()
-        for deadline in (self._time_wait.next(), self._reassembly.next_deadline()):
-            if deadline is not None and (earliest is None or deadline < earliest):
-                earliest = deadline
-        return earliest
+        if self._time_wait.due < earliest:
+            earliest = self._time_wait.due
+        if self._reassembly.due < earliest:
+            earliest = self._reassembly.due
+        return None if earliest == inf else earliest
 
     def advance(self, now: float) -> None:
         """Fire every timer due at or before ``now``."""
@@ -190,10 +192,9 @@ class Stack:
 
     def take_ready(self) -> list[Connection | Listener]:
         """Connections and listeners with new ready bits since the last call."""
-        ready: list[Connection | Listener] = []
+        ready: list[Any] = []
         if self.env.ready:
-            ready += cast("list[Connection]", self.env.ready)
-            self.env.ready = []
+            ready, self.env.ready = self.env.ready, []
         if self.ready_listeners:
             ready += self.ready_listeners
             self.ready_listeners = []
@@ -203,11 +204,6 @@ class Stack:
     def waiting(self) -> int:
         """Connections that ``transmit`` has yet to look at."""
         return len(self.env.pending)
-
-    @property
-    def idle(self) -> bool:
-        """Whether ``transmit`` has nothing to look at and nothing to return."""
-        return not (self.env.pending or self.env.outbox)
 
     # User calls
 

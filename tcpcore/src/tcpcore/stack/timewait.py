@@ -6,6 +6,7 @@ They all wait equally long, so the first to come is the first to go: no heap, an
 from __future__ import annotations
 
 from collections import OrderedDict
+from math import inf
 
 from tcpcore import timing
 from tcpcore.conn.connection import Connection
@@ -14,12 +15,14 @@ from tcpcore.conn.connection import Connection
 class TimeWaitQueue:
     """At most ``limit`` connections, by their deadlines."""
 
-    __slots__ = ("_last", "_limit", "_waiting")
+    __slots__ = ("_last", "_limit", "_waiting", "due")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._waiting: OrderedDict[Connection, float] = OrderedDict()  # a dict whose first go is slow to find the next
         self._last = 0.0
+        self.due = inf
+        """No later than the first is due."""
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -36,6 +39,8 @@ class TimeWaitQueue:
         if deadline < self._last and waiting:
             return False
         waiting[connection] = self._last = deadline
+        if self.due == inf:
+            self.due = deadline
         return True
 
     def surplus(self) -> Connection | None:
@@ -45,13 +50,13 @@ class TimeWaitQueue:
     def forget(self, connection: Connection) -> None:
         """``connection`` has ended, or was reopened."""
         self._waiting.pop(connection, None)
-
-    def next(self) -> float | None:
-        """When the first is due; ``None``: there is none."""
-        waiting = self._waiting
-        return waiting[next(iter(waiting))] if waiting else None
+        if not self._waiting:
+            self.due = inf
 
     def pop_due(self, now: float) -> Connection | None:
         """One whose time is over, no longer in the queue."""
-        deadline = self.next()
-        return self._waiting.popitem(last=False)[0] if deadline is not None and deadline <= now else None
+        if self.due > now:
+            return None
+        waiting = self._waiting
+        self.due = waiting[next(iter(waiting))] if waiting else inf
+        return waiting.popitem(last=False)[0] if self.due <= now else None
