@@ -9,8 +9,9 @@ import trio
 import trio.testing
 
 from tcpcore import Config
-from tcpcore.driver import Host, TCPStream
-from tcpcore.driver.engine import WAKE
+from tcpcore.driver import Host, TCPStream, engine
+from tcpcore.driver.engine import FEW, WAKE
+from tcpcore.driver.link import BATCH
 from tests.tcpcore.driver.helpers import receive_exactly, stream_pair, two_hosts
 
 NODELAY = Config(nodelay=True)
@@ -154,8 +155,11 @@ async def test_data_that_waits_in_the_link_costs_a_checkpoint(autojump_clock: tr
             assert await far.receive_some() == b"there already"
 
 
-async def test_many_are_woken_in_several_passes_and_read_for_meanwhile(autojump_clock: trio.testing.MockClock) -> None:
-    count = 5 * WAKE
+@pytest.mark.parametrize("count", [5 * WAKE, FEW + 1 + 5 * BATCH])
+async def test_many_are_woken_in_several_passes_and_read_for_meanwhile(
+    count: int, autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "perf_counter", lambda: 0.0)  # reading ahead is bounded by time
     async with two_hosts(config=NODELAY) as (client, server), trio.open_nursery() as nursery:
         pairs = [await stream_pair(client, server) for _ in range(count)]
         readers = [Reader(far) for _, far in pairs]

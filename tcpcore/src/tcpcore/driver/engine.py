@@ -68,8 +68,7 @@ class Engine:
 
     __slots__ = (
         "_behind_since", "_busy_from", "_came", "_env", "_few", "_flushed_at", "_looked_at", "_poll_until", "_read_at",
-        "_sent_in_slice",
-        "_spin", "_wakes_left",
+        "_sent_in_slice", "_spin", "_wakes_left",
         "alarm", "alarm_deadline", "asleep", "clock", "closing", "deputy", "failure", "flusher", "gathering", "link",
         "now", "read_by_somebody", "reader_woken", "slice_end", "stack", "time_slice", "unwoken",
     )  # fmt: skip
@@ -230,11 +229,10 @@ class Engine:
         Fewer than ``BATCH``: the link may be empty; 0: it is. More than one pass may wake: their packets are read on.
         """
         count = self._receive(1 if self._few else BATCH)
+        if not count:
+            return 0
         if count == BATCH:
             count = self._read_ahead()
-        if not count:
-            self._few, self._came = self._came <= FEW, 0
-            return 0
         if self.gathering or not (self._env.pending or self._env.outbox):
             self.wake()  # the flusher will come; answering now would only make it send more often
         else:
@@ -249,7 +247,7 @@ class Engine:
         return perf_counter() < self._poll_until
 
     def _read_ahead(self) -> int:
-        """Read on while as many tasks have something to do as one pass wakes; how long the last batch was."""
+        """After a batch: read on while as many tasks have something to do as one pass wakes; how many came last."""
         until, count = perf_counter() + AHEAD, BATCH
         while count == BATCH and perf_counter() < until:
             self.unwoken.extend(self.stack.take_ready())
@@ -275,7 +273,9 @@ class Engine:
             self._behind_since = min(self._behind_since, now)
         self._env.unheard = self._behind_since <= now < self._behind_since + PATIENCE
         self._came += count
-        if self._came > FEW:
+        if not count:
+            self._few, self._came = self._came <= FEW, 0
+        elif self._came > FEW:
             self._few = False
         return count
 
