@@ -36,15 +36,17 @@ FEW: Final = 4
 """Packets in a row, at most, that are answered one by one: whoever sends so few waits for the answer."""
 TURN: Final = 16
 """Connections that one turn sends for."""
+TURNS: Final = 4
+"""Turns that the flusher takes in one pass while there was little to gather: a millisecond's work."""
 MOST: Final = 0.002
-"""Seconds that the flusher works in one pass, whatever others took."""
+"""Seconds that it works in one pass, whatever others took."""
 LITTLE: Final = 512
 """Bytes of a connection: who sends no more at a time does not send faster than packets can leave."""
 WAKE: Final = 64
 """Tasks woken in one pass: when more have something to do, packets are read meanwhile."""
 AHEAD: Final = 0.004
-"""Seconds of a pass in which packets are read for tasks whose turn comes later, and as many in which little is sent
-for each of many connections: whoever hears nothing for 200 ms sends again."""
+"""Seconds of a pass in which packets are read for tasks whose turn comes later, and as many in which the flusher
+acknowledges them: whoever hears nothing for 200 ms sends again."""
 
 
 class Owner(Protocol):
@@ -196,14 +198,14 @@ class Engine:
             self.turn(self.clock())
 
     def take_turns(self) -> None:
-        """One after the other, for a sixth of the time; for longer while there is little to gather."""
+        """One after the other, for a sixth of the time; for longer while there was little to gather, or tasks wait."""
         began = perf_counter()
-        enough = began + min((began - self._flushed_at) / 5, MOST)
-        for _ in range(self.stack.waiting // TURN + 1):
+        enough = began + (AHEAD if self.unwoken else min((began - self._flushed_at) / 5, MOST))
+        for turns in range(1, self.stack.waiting // TURN + 2):
             left = 0
             for packet in self.turn(self.clock()):
                 left += packet.payload_length
-            if not self.stack.waiting or perf_counter() >= (enough if left > TURN * LITTLE else began + AHEAD):
+            if not self.stack.waiting or (perf_counter() >= enough and (turns >= TURNS or left > TURN * LITTLE)):
                 break
         self._flushed_at = perf_counter()
 
