@@ -12,6 +12,7 @@ from tcpcore import Config
 from tcpcore.driver import Host, TCPStream, engine
 from tcpcore.driver.engine import FEW, WAKE
 from tcpcore.driver.link import BATCH
+from tcpcore.wire.packet import Packet
 from tests.tcpcore.driver.helpers import receive_exactly, stream_pair, two_hosts
 
 NODELAY = Config(nodelay=True)
@@ -153,6 +154,15 @@ async def test_data_that_waits_in_the_link_costs_a_checkpoint(autojump_clock: tr
         near._engine.turn(now)
         with trio.testing.assert_checkpoints():
             assert await far.receive_some() == b"there already"
+
+
+async def test_nobody_is_silent_while_packets_may_wait(autojump_clock: trio.testing.MockClock) -> None:
+    """Also when they are read one by one; timers that wait for an answer look at ``Stack.unheard``."""
+    async with two_hosts() as (client, server):
+        await trio.testing.wait_all_tasks_blocked()
+        client.link.send([Packet(b"nonsense")] * 2)
+        seen = [(server._engine.receive(), server.stack.unheard) for _ in range(3)]
+        assert seen == [(1, True), (1, True), (0, False)]
 
 
 @pytest.mark.parametrize("count", [5 * WAKE, FEW + 1 + 5 * BATCH])

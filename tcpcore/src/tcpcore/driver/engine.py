@@ -271,7 +271,7 @@ class Engine:
         self.now = self._read_at = now = clock()
         if count < most:
             self._behind_since, self._busy_from = math.inf, thread_time()
-        elif most == BATCH:
+        else:
             self._behind_since = min(self._behind_since, now)
         self._env.unheard = self._behind_since <= now < self._behind_since + PATIENCE
         self._came += count
