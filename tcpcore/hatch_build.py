@@ -1,7 +1,7 @@
 """Compiles the core with mypyc when ``TCPCORE_COMPILE=1`` is set; without it the wheel is pure Python, as ever.
 
-The sources are the same, and go into the wheel too. Python stay the driver, ``testing``, ``status``, whose types
-programs look up, and what ``PURE`` names.
+The sources are the same, and go into the wheel too. Python stay ``testing``, ``status``, whose types programs look up,
+the driver but for what ``HOT`` names, and what ``PURE`` names.
 """
 
 from __future__ import annotations

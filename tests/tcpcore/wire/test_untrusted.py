@@ -15,6 +15,7 @@ import tcpcore
 from tcpcore.wire import icmp, ip, ipv4, ipv6, options, tcp, usual
 from tcpcore.wire.bad import BadPacket
 from tcpcore.wire.ippacket import ICMP, ICMPV6, TCP, IPPacket
+from tcpcore.wire.segment import Segment
 from tests.tcpcore.wire.reference import ADDRESSES
 from tests.tcpcore.wire.strategies import (
     damaged,
@@ -100,57 +101,50 @@ def any_quote(data: bytes) -> None:
 def any_usual(data: bytes) -> None:
     """What it takes, and whether the checksum is right, is what the general parsers find."""
     fields = usual.parse_usual_untrusted(data)
-    if fields == usual.NOT_USUAL:
+    if fields == usual.NOT_USUAL or (parsed := _generally_parsed(data)) is None:
         return
-    try:
-        packet = ip.parse_untrusted(data)
-    except BadPacket:  # the sum of its header
-        assert not usual.is_sound(data)
-        return
-    assert (packet.protocol, packet.fragment, packet.options_source_route) == (TCP, None, False)
-    segment = tcp.parse_untrusted(packet, checked=True)
-    segment.up = 0  # it has no meaning without URG
+    packet, segment, key = parsed
     assert segment.flags | tcp.PSH | tcp.FIN == tcp.ACK | tcp.PSH | tcp.FIN
-    key = usual.ends(packet.source, packet.destination, segment.source_port, segment.destination_port)
     numbers = (segment.seq, segment.ack, segment.flags, segment.wnd, segment.timestamp, segment.timestamp_echo)
     headers = len(data) - len(segment.payload)
     assert fields == (key, packet.traffic_class, *numbers, headers)
-    made = usual.segment(fields, data)
-    names = [name for name in dir(segment) if not name.startswith("_")]
-    assert "sack" in names
-    assert all(getattr(made, name) == getattr(segment, name) for name in names)
-    try:
-        tcp.parse_untrusted(packet, checked=False)
-    except BadPacket:
-        assert not usual.is_sound(data)
-    else:
-        assert usual.is_sound(data)
+    _assert_equal(usual.segment(fields, data), segment)
 
 
 def any_usual_syn(data: bytes) -> None:
     """The same for a SYN."""
     syn = usual.parse_usual_syn_untrusted(data)
-    if syn is None:
+    if syn is None or (parsed := _generally_parsed(data)) is None:
         return
+    _, segment, key = parsed
+    assert segment.flags & ~(tcp.ECE | tcp.CWR) == tcp.SYN
+    assert syn[0] == key
+    _assert_equal(syn[1], segment)
+
+
+def _generally_parsed(data: bytes) -> tuple[IPPacket, Segment, bytes] | None:
+    """Packet, segment and ends by the general parsers; all agree on the checksums. ``None``: IP's is wrong."""
     try:
         packet = ip.parse_untrusted(data)
     except BadPacket:  # the sum of its header
         assert not usual.is_sound(data)
-        return
+        return None
     assert (packet.protocol, packet.fragment, packet.options_source_route) == (TCP, None, False)
-    key, made = syn
     segment = tcp.parse_untrusted(packet, checked=True)
     segment.up = 0  # it has no meaning without URG
-    assert segment.flags & ~(tcp.ECE | tcp.CWR) == tcp.SYN
-    assert key == usual.ends(packet.source, packet.destination, segment.source_port, segment.destination_port)
-    names = [name for name in dir(segment) if not name.startswith("_")]
-    assert all(getattr(made, name) == getattr(segment, name) for name in names)
     try:
         tcp.parse_untrusted(packet, checked=False)
     except BadPacket:
         assert not usual.is_sound(data)
     else:
         assert usual.is_sound(data)
+    return packet, segment, usual.ends(packet.source, packet.destination, segment.source_port, segment.destination_port)
+
+
+def _assert_equal(made: Segment, segment: Segment) -> None:
+    names = [name for name in dir(segment) if not name.startswith("_")]
+    assert "sack" in names
+    assert all(getattr(made, name) == getattr(segment, name) for name in names)
 
 
 @dataclass(frozen=True)

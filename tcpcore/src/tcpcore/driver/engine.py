@@ -43,7 +43,7 @@ MOST: Final = 0.002
 LITTLE: Final = 512
 """Bytes of a connection: who sends no more at a time does not send faster than packets can leave."""
 WAKE: Final = 64
-"""Tasks woken in one pass: when more have something to do, packets are read meanwhile."""
+"""Tasks woken at a time: when more have something to do, packets are read meanwhile."""
 AHEAD: Final = 0.004
 """Seconds of a pass in which packets are read for tasks whose turn comes later, and as many in which the flusher
 acknowledges them: whoever hears nothing for 200 ms sends again."""
@@ -159,7 +159,7 @@ class Engine:
         return packets
 
     def wake(self) -> None:
-        """Wake who has something to do, as many as one pass may; set the alarm."""
+        """Wake who has something to do, as many as may be; set the alarm."""
         stack, unwoken = self.stack, self.unwoken
         if self._env.ready or stack.ready_listeners:
             unwoken.extend(stack.take_ready())
@@ -226,9 +226,9 @@ class Engine:
     # Packets
 
     def receive(self) -> int:
-        """Let the stack have a batch of packets and answer them; how many there were.
+        """Let the stack have a batch of packets and answer them; how many came.
 
-        Fewer than ``BATCH``: the link may be empty; 0: it is. More than one pass may wake: their packets are read on.
+        Fewer than ``BATCH``: the link may be empty; 0: it is. When several batches were read at once: of the last.
         """
         count = self._receive(1 if self._few else BATCH)
         if not count:
@@ -249,7 +249,7 @@ class Engine:
         return perf_counter() < self._poll_until
 
     def _read_ahead(self) -> int:
-        """After a batch: read on while as many tasks have something to do as one pass wakes; how many came last."""
+        """After a batch: read on while tasks have something to do that are not woken yet; how many came last."""
         until, count = perf_counter() + AHEAD, BATCH
         while count == BATCH and perf_counter() < until:
             self.unwoken.extend(self.stack.take_ready())
