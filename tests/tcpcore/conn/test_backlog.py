@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from tcpcore import Ready, State
-from tcpcore.testing import Peer, brief
+from tcpcore.testing import PLAIN, Pair, Peer, brief
+from tcpcore.wire.packet import Packet
+from tcpcore.wire.tcp import ACK, PSH, SYN
 from tests.tcpcore.conn.conftest import MakePeer
 
 
@@ -20,6 +22,26 @@ def test_full_half_open_queue_drops_its_oldest(make_peer: MakePeer) -> None:
     assert [c.remote[1] for c in peer.stack.connections()] == [2, 3]
     status = listener.status()
     assert (status.half_open, status.half_open_limit, status.half_open_overflows) == (2, 2, 1)
+
+
+def test_syn_acks_leave_after_what_connections_send() -> None:
+    pair = Pair(PLAIN)
+    listener = pair.b.listen(80)
+    _, served = pair.connect(listener=listener)
+    for _ in range(3):
+        pair.a.connect(("192.0.2.2", 80), pair.now)
+    for packet in pair.a.transmit(pair.now):
+        pair.b.receive(bytes(packet), pair.now)
+    served.send(b"text", pair.now)
+    assert pair.b.waiting == 4
+    assert flags_of(pair.b.transmit(pair.now, 2)) == [ACK | PSH, SYN | ACK, SYN | ACK]
+    assert pair.b.waiting == 1
+    assert flags_of(pair.b.transmit(pair.now, 2)) == [SYN | ACK]
+    assert pair.b.waiting == 0
+
+
+def flags_of(packets: list[Packet]) -> list[int]:
+    return [packet.header[33] for packet in packets]
 
 
 def test_syn_ack_is_retransmitted_5_times_with_back_off_and_then_gone(peer: Peer) -> None:

@@ -70,8 +70,8 @@ class Environment:
 
     __slots__ = (
         "_identification_salt", "_identifications", "_keyed", "capabilities", "challenge_limit", "config", "counters",
-        "late", "more", "observer", "outbox", "path_mtus", "pending", "ready", "receive_grown", "reply_limit", "rng",
-        "secret", "unheard",
+        "late", "more", "observer", "opening", "outbox", "path_mtus", "pending", "ready", "receive_grown",
+        "reply_limit", "rng", "secret", "unheard",
     )  # fmt: skip
 
     def __init__(self, config: Config, capabilities: LinkCapabilities, rng: random.Random, secret: bytes) -> None:
@@ -98,6 +98,9 @@ class Environment:
         """Packets have come that nobody has looked at."""
         self.outbox: list[Packet] = []
         self.pending: deque[Any] = deque()
+        """Connections that have something to send, or timers to be looked at."""
+        self.opening: deque[Any] = deque()
+        """The same, which have to answer a SYN."""
         self.ready: list[Tcb] = []
 
     def drop(self, reason: str, now: float) -> None:

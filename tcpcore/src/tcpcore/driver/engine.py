@@ -126,7 +126,7 @@ class Engine:
 
     def touched(self) -> None:
         """A user call may have given the stack something to send that can wait for the end of this pass."""
-        if not self.gathering and self._env.pending:
+        if not self.gathering and (self._env.pending or self._env.opening):
             self._call_flusher()
 
     def _call_flusher(self) -> None:
@@ -235,7 +235,7 @@ class Engine:
             return 0
         if count == BATCH:
             count = self._read_ahead()
-        if self.gathering or not (self._env.pending or self._env.outbox):
+        if self.gathering or not (self._env.pending or self._env.opening or self._env.outbox):
             self.wake()  # the flusher will come; answering now would only make it send more often
         else:
             self.turn(self.now)

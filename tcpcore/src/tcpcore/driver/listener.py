@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import trio
 from trio.lowlevel import Abort, RaiseCancelT, Task
@@ -10,10 +10,9 @@ from trio.lowlevel import Abort, RaiseCancelT, Task
 from tcpcore import Listener, ListenerStatus
 from tcpcore.driver.engine import Engine
 from tcpcore.driver.errormap import link_down
+from tcpcore.driver.handlers import Handler, Handlers
 from tcpcore.driver.stream import TCPStream
 from tcpcore.driver.tasks import breathe
-
-Handler = Callable[[TCPStream], Awaitable[object]]
 
 
 class TCPListener(trio.abc.Listener[TCPStream]):
@@ -65,14 +64,10 @@ class TCPListener(trio.abc.Listener[TCPStream]):
         handler ends it.
         """
         async with self, trio.open_nursery() as nursery:
-
-            def start(stream: TCPStream) -> None:
-                nursery.start_soon(_handle, handler, stream)
-
             if self._accepting:
                 raise trio.BusyResourceError("another task is accepting on this listener")
             self._accepting = True
-            self._on_connection = start
+            self._on_connection = Handlers(nursery, handler).start
             try:
                 while True:
                     self._check_open()
@@ -125,10 +120,3 @@ class TCPListener(trio.abc.Listener[TCPStream]):
         if self._waiter is not None:
             waiter, self._waiter = self._waiter, None
             trio.lowlevel.reschedule(waiter)
-
-
-async def _handle(handler: Handler, stream: TCPStream) -> None:
-    try:
-        await handler(stream)
-    finally:
-        stream.close_now()

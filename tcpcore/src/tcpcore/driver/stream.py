@@ -70,11 +70,11 @@ class TCPStream(trio.abc.HalfCloseableStream):
 
     def status(self) -> ConnectionStatus:
         """Everything about the connection, now."""
-        return self.connection.status(trio.current_time())
+        return self.connection.status(self._engine.clock())
 
     def set_option(self, name: str, value: Any) -> None:
         """Change an option of the live connection, as ``"nodelay"``; ``ValueError`` for an unknown one."""
-        self.connection.set_option(name, value, trio.current_time())
+        self.connection.set_option(name, value, self._engine.clock())
         self._engine.touched()
 
     def get_option(self, name: str) -> Any:
@@ -85,8 +85,7 @@ class TCPStream(trio.abc.HalfCloseableStream):
         """End the connection at once with RST; what is queued is lost."""
         if not self._closed:
             self._closed = True
-            now = trio.current_time()
-            self.connection.abort(now)
+            self.connection.abort(self._engine.clock())
             self._leave()
 
     @property
@@ -165,9 +164,8 @@ class TCPStream(trio.abc.HalfCloseableStream):
             if self._closed:
                 raise trio.ClosedResourceError("this stream was closed")
             if not self._eof_sent:
-                now = trio.current_time()
                 try:
-                    self.connection.shutdown(now)
+                    self.connection.shutdown(self._engine.clock())
                 except TCPError as error:
                     raise broken(self._engine.failure or error) from error
                 self._eof_sent = True
@@ -244,9 +242,8 @@ class TCPStream(trio.abc.HalfCloseableStream):
         if self._closed:
             return
         self._closed = True
-        now = trio.current_time()
         try:
-            self.connection.close(now)
+            self.connection.close(self._engine.clock())
         except TCPError:
             pass  # it has ended already
         self._leave()

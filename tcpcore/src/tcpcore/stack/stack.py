@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from collections.abc import Sequence
 from math import inf
 from random import Random, SystemRandom
@@ -150,25 +151,15 @@ class Stack:
     def transmit(self, now: float, limit: int | None = None, *, more: bool = False) -> list[Packet]:
         """What must go out now, in order; sized for the link's capabilities.
 
-        ``limit``: look at no more connections than this; those that waited longest come first, the rest waits on.
+        ``limit``: look at no more connections than this, and open as many; those that waited longest come first, the
+        rest waits on. SYN,ACKs come after all else: who is connected already is served first.
         ``more``, with a ``limit``: the end of much text that fills no packet may wait for the next call.
         """
         env = self.env
         env.more = more
-        pending = env.pending
-        left = -1 if limit is None else min(limit, len(pending))
-        while pending and left:
-            left -= 1
-            connection: Connection = pending.popleft()
-            connection.pending = False
-            output(connection, now)
-            if connection.state is CLOSED:
-                self._forget(connection)
-            elif connection.state is TIME_WAIT and self._time_wait.takes(connection):
-                self._deadlines.forget(connection)
-                self._limit_time_wait()
-            elif connection.timers.earliest < connection.scheduled:
-                self._deadlines.schedule(connection)
+        self._send_for(env.pending, now, limit)
+        if env.opening:
+            self._send_for(env.opening, now, limit)
         packets, env.outbox = env.outbox, []
         return packets
 
@@ -203,7 +194,7 @@ class Stack:
     @property
     def waiting(self) -> int:
         """Connections that ``transmit`` has yet to look at."""
-        return len(self.env.pending)
+        return len(self.env.pending) + len(self.env.opening)
 
     # User calls
 
@@ -395,7 +386,8 @@ class Stack:
         connection = self._new_passive(key, now, listener.config, used=used)
         arrives.listen(connection, seg, now)
         listener.admit(connection)
-        connection.touch()
+        connection.pending = True
+        self.env.opening.append(connection)
 
     def _cookie_arrives(self, listener: Listener, ip: IPPacket, seg: Segment, key: bytes, now: float) -> None:
         """An ACK in LISTEN whose SYN,ACK was perhaps a cookie."""
@@ -454,6 +446,22 @@ class Stack:
             unreachable.hard_error(connection, error.text)
         else:
             unreachable.soft_error(connection, error.text)
+
+    def _send_for(self, waiting: deque[Any], now: float, limit: int | None) -> None:
+        """Queue what connections must send, and look at their timers."""
+        left = -1 if limit is None else min(limit, len(waiting))
+        while waiting and left:
+            left -= 1
+            connection: Connection = waiting.popleft()
+            connection.pending = False
+            output(connection, now)
+            if connection.state is CLOSED:
+                self._forget(connection)
+            elif connection.state is TIME_WAIT and self._time_wait.takes(connection):
+                self._deadlines.forget(connection)
+                self._limit_time_wait()
+            elif connection.timers.earliest < connection.scheduled:
+                self._deadlines.schedule(connection)
 
     # Tables
 
