@@ -57,7 +57,8 @@ REORDERING: Final = Timer.REORDERING.value
 TAIL_LOSS: Final = Timer.TAIL_LOSS.value
 PACING: Final = Timer.PACING.value
 
-_NONE: Final = (inf,) * len(Timer)
+_TIMERS: Final = tuple(Timer)
+_NONE: Final = (inf,) * len(_TIMERS)
 
 
 class TimerTable:
@@ -102,7 +103,7 @@ class TimerTable:
 
     def pop_expired(self, now: float) -> list[Timer]:
         """Disarm and return the timers due at or before ``now``."""
-        expired = [Timer(timer) for timer, deadline in enumerate(self.deadlines) if deadline <= now]
+        expired = [timer for timer, deadline in zip(_TIMERS, self.deadlines, strict=True) if deadline <= now]
         for timer in expired:
             self.deadlines[timer] = inf
         self.next_deadline()

@@ -452,7 +452,7 @@ SITUATIONS = {
     "a segment was lost": Situation(LOSS, lambda tcb: tcb.recovery is not None and tcb.recovery.prr is not None),
     "a loss is repaired": Situation((*LOSS, Arrival()), lambda tcb: tcb.recovery is None and tcb.rack),
     "a timeout": Situation((Send(9000), Wait(1.0)), lambda tcb: tcb.recovery is not None and tcb.recovery.prr is None),
-    "a tail loss probe is out": Situation((Send(1000), *TWICE), lambda tcb: tcb.tlp_end is not None),
+    "a tail loss probe is out": Situation((Send(1000), Wait(-1)), lambda tcb: tcb.tlp_end is not None),
     "without SACK": Situation(
         (Send(9000), Arrival(ack=NOTHING_NEW)), lambda tcb: tcb.dup_acks and not tcb.sack_ok, Setting(peer_sack=False)
     ),

@@ -181,7 +181,7 @@ def _send_text(tcb: Tcb, flags: int, length: int, now: float, size: int = 0) -> 
     deadlines = timers.deadlines
     if tcb.recovery is not None:
         _count_sent(tcb, end - seq)
-    elif tcb.sack_ok and deadlines[timing.TAIL_LOSS] == inf:
+    elif deadlines[timing.TAIL_LOSS] == inf or seq - una < 2 * tcb.mss <= end - una:
         tlp.arm(tcb, now)
     deadlines[timing.PERSIST] = inf
     deadlines[timing.CORK] = inf  # a new tail begins to wait

@@ -1,6 +1,7 @@
 """Tail loss probe (RFC 8985 section 7): what is lost at the end of a flight is found without waiting for the RTO.
 
-The timer is lazy, as the keepalive's: it is set once, and looks when it fires whether its time has come.
+The timer is lazy, as the keepalive's: it is set once, and looks when it fires whether its time has come. Only when so
+much is under way that its ACK is not held back any more, the time may be nearer than the timer.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ MAX_ACK_DELAY: Final = 0.2
 
 
 def arm(tcb: Tcb, now: float) -> None:
-    """New text left."""
-    if tcb.sack_ok and not tcb.timers.armed(timing.TAIL_LOSS):
-        tcb.timers.set(timing.TAIL_LOSS, now, _round_trip(tcb))
+    """New text left, the first or what makes two segments of it: look no later than a probe may be due."""
+    wait = _wait(tcb)
+    if tcb.sack_ok and now + wait < tcb.timers.deadlines[timing.TAIL_LOSS]:
+        tcb.timers.set(timing.TAIL_LOSS, now, wait)
 
 
 def expired(tcb: Tcb, now: float) -> None:
@@ -31,13 +33,11 @@ def expired(tcb: Tcb, now: float) -> None:
     board = tcb.scoreboard
     if board is None or tcb.recovery is not None:
         return
-    wait = _round_trip(tcb)
     if board.sacked or tcb.tlp_end is not None:
-        tcb.timers.set(timing.TAIL_LOSS, now, wait)  # RACK has to tell first, or the probe that is on its way
+        # RACK has to tell first, or the probe that is on its way
+        tcb.timers.set(timing.TAIL_LOSS, now, _round_trip(tcb))
         return
-    if tcb.in_flight < 2 * tcb.mss:
-        wait += MAX_ACK_DELAY if tcb.slow_acks else ACK_DELAY
-    left = max(tcb.last_data_out or 0.0, tcb.first_unacked_at) + wait - now
+    left = max(tcb.last_data_out or 0.0, tcb.first_unacked_at) + _wait(tcb) - now
     if left > 0:
         tcb.timers.set(timing.TAIL_LOSS, now, left)
     else:
@@ -57,6 +57,14 @@ def repaired_a_loss(tcb: Tcb, seg: Segment, delivery: Delivery) -> bool:
         tcb.tlp_end = None
         return True
     return False
+
+
+def _wait(tcb: Tcb) -> float:
+    """Seconds of silence after which a probe is due."""
+    wait = _round_trip(tcb)
+    if tcb.snd_nxt - tcb.snd_una < 2 * tcb.mss:
+        wait += MAX_ACK_DELAY if tcb.slow_acks else ACK_DELAY
+    return wait
 
 
 def _round_trip(tcb: Tcb) -> float:
