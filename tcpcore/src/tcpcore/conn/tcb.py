@@ -95,7 +95,7 @@ class Tcb:
         "snd_nxt", "snd_sml", "snd_una", "snd_up", "snd_wl1", "snd_wl2", "snd_wnd", "snd_wscale", "soft_error",
         "spurious_recoveries", "state", "syn_due", "syn_rest", "syn_retransmitted", "tail_probe_due", "timers",
         "tlp_end", "tlp_resent", "ts_echo", "ts_offset", "ts_on", "ts_recent", "ts_recent_at", "tune_at", "tuned_at",
-        "undo", "unreported_write", "user_timeout", "user_timeout_due", "version", "window_probes_out",
+        "undo", "unreported_write", "user_timeout", "user_timeout_due", "version", "waits_until", "window_probes_out",
     )  # fmt: skip
 
     def __init__(
@@ -257,6 +257,8 @@ class Tcb:
         self.schedule_number = 0
         self.scheduled = inf
         """When the stack looks at the timers next."""
+        self.waits_until = inf
+        """When TIME-WAIT is over, if a queue of the stack sees to it."""
         self.pending = False
         self.ready = 0
 
