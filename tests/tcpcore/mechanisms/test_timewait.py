@@ -73,5 +73,5 @@ def test_the_dead_do_not_pile_up() -> None:
     again = connection(2)
     for moment in range(1000):
         begin(queue, again, 1.0 + moment)
-    assert len(queue._entries) <= 2 * 2 + SLACK + 1
+    assert len(queue._waiting) <= 2 * 2 + SLACK + 1
     assert len(queue) == 2

@@ -43,12 +43,6 @@ class Handlers:
             self._context.run(self._nursery.start_soon, self._work, stream)
 
     async def _work(self, stream: TCPStream) -> None:
-        task = trio.lowlevel.current_task()
-
-        def cancelled(_: RaiseCancelT) -> Abort:
-            self._idle.remove(task)
-            return Abort.SUCCEEDED
-
         while True:
             try:
                 await self._handler(stream)
@@ -57,7 +51,16 @@ class Handlers:
             if len(self._idle) == IDLE:
                 break
             del stream  # it would live until the next one comes
-            task.context = self._context.copy()
-            self._idle.append(task)
-            await trio.lowlevel.wait_task_rescheduled(cancelled)
-            stream = self._next.pop(task)
+            stream = await self._wait(trio.lowlevel.current_task())
+
+    async def _wait(self, task: Task) -> TCPStream:
+        """The next stream for ``task``, and a context as new."""
+
+        def cancelled(_: RaiseCancelT) -> Abort:
+            self._idle.remove(task)
+            return Abort.SUCCEEDED
+
+        task.context = self._context.copy()
+        self._idle.append(task)
+        await trio.lowlevel.wait_task_rescheduled(cancelled)
+        return self._next.pop(task)

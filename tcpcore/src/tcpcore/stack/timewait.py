@@ -23,11 +23,13 @@ class TimeWaitQueue:
     ``waits_until`` of a connection: the time of its entry, or infinite.
     """
 
-    __slots__ = ("_entries", "_last", "_limit", "_live", "due")
+    __slots__ = ("_deadlines", "_last", "_limit", "_live", "_waiting", "due")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._entries: deque[tuple[float, Connection]] = deque()
+        self._waiting: deque[Connection] = deque()
+        self._deadlines: deque[float] = deque()
+        """Of the same entries: pairs of the two would be more for the garbage collector to visit than all else here."""
         self._live = 0
         self._last = 0.0
         self.due = inf
@@ -45,7 +47,8 @@ class TimeWaitQueue:
         if deadline < self._last and self._live:
             return False
         connection.waits_until = self._last = deadline
-        self._entries.append((deadline, connection))
+        self._waiting.append(connection)
+        self._deadlines.append(deadline)
         self._live += 1
         if self.due == inf:
             self.due = deadline
@@ -64,8 +67,8 @@ class TimeWaitQueue:
             return
         connection.waits_until = inf
         self._live -= 1
-        if len(self._entries) > 2 * self._live + SLACK:
-            self._entries = deque(entry for entry in self._entries if entry[1].waits_until == entry[0])
+        if len(self._waiting) > 2 * self._live + SLACK:
+            self._clear_away()
 
     def pop_due(self, now: float) -> Connection | None:
         """One whose time is over, no longer in the queue."""
@@ -76,16 +79,26 @@ class TimeWaitQueue:
 
     def _first_deadline(self) -> float:
         """When the first has to go, which then is the first entry; infinite: there is none."""
-        entries = self._entries
-        while entries:
-            deadline, connection = entries[0]
-            if connection.waits_until == deadline:
-                return deadline
-            entries.popleft()
+        waiting, deadlines = self._waiting, self._deadlines
+        while waiting:
+            if waiting[0].waits_until == deadlines[0]:
+                return deadlines[0]
+            waiting.popleft()
+            deadlines.popleft()
         return inf
 
     def _pop(self) -> Connection:
-        _, connection = self._entries.popleft()
+        connection = self._waiting.popleft()
+        self._deadlines.popleft()
         connection.waits_until = inf
         self._live -= 1
         return connection
+
+    def _clear_away(self) -> None:
+        """Without what is dead."""
+        waiting, self._waiting = self._waiting, deque()
+        deadlines, self._deadlines = self._deadlines, deque()
+        for connection, deadline in zip(waiting, deadlines, strict=True):
+            if connection.waits_until == deadline:
+                self._waiting.append(connection)
+                self._deadlines.append(deadline)
