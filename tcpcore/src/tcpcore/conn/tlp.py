@@ -23,8 +23,7 @@ MAX_ACK_DELAY: Final = 0.2
 
 def arm(tcb: Tcb, now: float) -> None:
     """New text left, the first or what makes two segments of it: look no later than a probe may be due."""
-    wait = _wait(tcb)
-    if tcb.sack_ok and now + wait < tcb.timers.deadlines[timing.TAIL_LOSS]:
+    if tcb.sack_ok and now + (wait := _wait(tcb)) < tcb.timers.deadlines[timing.TAIL_LOSS]:
         tcb.timers.set(timing.TAIL_LOSS, now, wait)
 
 
