@@ -26,7 +26,7 @@ _DELIVERED: Final = frozenset((State.FIN_WAIT_2, State.TIME_WAIT))
 _DEFAULT_THRESHOLDS: Final = ((700, 10, 10), (2000, 10, 10), (2000, 10, 0))
 """Those of the garbage collector, by version of Python."""
 _THRESHOLDS: Final = (5_000, 5, 160)
-"""All objects are visited after 4 million new ones; new ones at most 25,000 at a time, which takes up to 20 ms."""
+"""All objects are visited after 4 million new ones; new ones at most 25,000 at a time, which takes some 20 ms."""
 
 
 class Host:

@@ -29,7 +29,7 @@ class TimeWaitQueue:
         self._limit = limit
         self._waiting: deque[Connection] = deque()
         self._deadlines: deque[float] = deque()
-        """Of the same entries: pairs of the two would be more for the garbage collector to visit than all else here."""
+        """Of the same entries: a pair would be one more object for the garbage collector to visit."""
         self._live = 0
         self._last = 0.0
         self.due = inf
